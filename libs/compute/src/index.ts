@@ -4,3 +4,10 @@ export { fromTensor, mapValues, ndarray, rows, scalar, sizeOf, takeRows, toTenso
 export type { DType, NdArray, NdArrays, Tensors } from './nd-array.ts';
 export { RandomStream } from './random-stream.ts';
 export type { RandomState } from './random-stream.ts';
+export { compile, exportOnnx } from './compile/compile.ts';
+export type { Compiled, CompileOptions, CompileStatistics } from './compile/compile.ts';
+export { DeviceError, devices, deviceSettings, setDevice } from './compile/device.ts';
+export type { Device, DeviceSettings } from './compile/device.ts';
+export { registerTraceKernel, TraceError } from './trace/trace-backend.ts';
+export type { TraceKernel } from './trace/trace-backend.ts';
+export type { Outside, Tree } from './tree.ts';

@@ -1,0 +1,50 @@
+/** @file Gradients that tfjs 4.22 has wrong, lacks, or computes in more passes than needed; fixed for every backend. */
+import type { GradConfig } from '@tensorflow/tfjs';
+
+import { tf } from '../tf.ts';
+import type { Tensor } from '../tf.ts';
+
+type GradFunc = GradConfig['gradFunc'];
+
+/** tfjs's own transposes the gradient the wrong way off the last axis; the sum from the other end is the same for every axis. */
+const cumsum: GradFunc = (dy, _saved, attrs) => {
+  const { axis, exclusive, reverse } = attrs as { axis: number; exclusive: boolean; reverse: boolean };
+  return { x: () => tf.cumsum(dy as Tensor, axis, exclusive, !reverse) };
+};
+
+/** Chosen values get their gradient back; the indices have none. */
+const topK: GradFunc = (dys, saved) => {
+  const [values] = dys as Tensor[];
+  const [x, indices] = saved as [Tensor, Tensor];
+  return {
+    x: () => {
+      const [k, size] = [indices.shape.at(-1)!, x.shape.at(-1)!];
+      const rows = indices.size / k;
+      const picked: Tensor = tf.reshape(indices, [rows, k]);
+      const hot = tf.oneHot(picked, size, 1, 0, 'float32');
+      return tf.reshape(tf.matMul(tf.reshape(values!, [rows, 1, k]), tf.reshape(hot, [rows, k, size])), x.shape);
+    },
+  };
+};
+
+/** Through the output: x needn't be kept, and 1 pass less than through `step`. */
+const relu: GradFunc = (dy, saved) => {
+  const [y] = saved as [Tensor];
+  return { x: () => tf.mul(dy as Tensor, tf.cast(tf.greater(y, 0), 'float32')) };
+};
+
+let fixed = false;
+
+/** Registers the gradients; once. */
+export function fixGradients(): void {
+  if (fixed) return;
+  fixed = true;
+  replace({ kernelName: 'Cumsum', gradFunc: cumsum });
+  replace({ kernelName: 'TopK', inputsToSave: ['x'], outputsToSave: [false, true], gradFunc: topK });
+  replace({ kernelName: 'Relu', outputsToSave: [true], gradFunc: relu });
+}
+
+function replace(config: GradConfig): void {
+  if (tf.getGradient(config.kernelName)) tf.unregisterGradient(config.kernelName);
+  tf.registerGradient(config);
+}

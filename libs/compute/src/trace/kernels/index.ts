@@ -1,0 +1,17 @@
+/** @file All kernels of the tracer by tfjs's names; a new one is a line in its table. */
+import type { TraceKernel } from '../trace-backend.ts';
+import { convolutions } from './convolution.ts';
+import { elementwise } from './elementwise.ts';
+import { gathers } from './gather.ts';
+import { matrixProducts } from './matmul.ts';
+import { reduction } from './reduce.ts';
+import { shape } from './shape.ts';
+
+export const kernels: { readonly [kernelName: string]: TraceKernel } = {
+  ...convolutions,
+  ...elementwise,
+  ...gathers,
+  ...matrixProducts,
+  ...reduction,
+  ...shape,
+};

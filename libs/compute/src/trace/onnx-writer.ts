@@ -1,0 +1,116 @@
+/** @file A traced graph as an ONNX file. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { AttributeProto_AttributeType, ModelProtoSchema } from 'onnx-buf';
+import type { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema, TensorProtoSchema, ValueInfoProtoSchema } from 'onnx-buf';
+
+import { sizeOf } from '../nd-array.ts';
+import { onnxType } from './build.ts';
+import { elementsOf, uniformOf } from './graph.ts';
+import type { Attribute, Node, Value } from './graph.ts';
+import type { Traced } from './trace.ts';
+
+const OPSET = 20n;
+/** A uniform constant above this many elements is written as one number and a shape. */
+const WRITTEN_OUT = 16;
+
+type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
+type GraphInit = MessageInitShape<typeof GraphProtoSchema>;
+type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
+type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
+type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
+
+export interface OnnxNames {
+  /** Path in the arguments → name of the graph's input; unused arguments are absent. */
+  readonly inputs: ReadonlyMap<string, string>;
+  readonly outputs: ReadonlyMap<string, string>;
+}
+
+/** @returns the bytes of the model, and what its inputs and outputs are called */
+export function writeOnnx(traced: Traced, name: string): { bytes: Uint8Array; names: OnnxNames } {
+  const used = new Set(traced.nodes.flatMap((node) => node.inputs));
+  for (const { value } of traced.outputs) used.add(value);
+  const inputs = traced.inputs.filter(({ value }) => used.has(value));
+  const outputs = traced.outputs.map(({ path, value }) => ({ path, value, name: `out.${path}` }));
+  const constants = [...used].filter((value) => value.constant);
+  const graph: GraphInit = {
+    name,
+    input: inputs.map(({ value }) => valueInfo(value.name, value)),
+    output: outputs.map((o) => valueInfo(o.name, o.value)),
+    initializer: constants.map((value) => (isWide(value) ? shapeInitializer(value) : initializer(value))),
+    node: [
+      ...constants.filter(isWide).map(constantOfShape),
+      ...traced.nodes.map(nodeInit),
+      ...outputs.map((o) => ({ opType: 'Identity', input: [o.value.name], output: [o.name], name: `n.${o.name}` })),
+    ],
+  };
+  const model = create(ModelProtoSchema, {
+    irVersion: 9n,
+    producerName: 'weightspace',
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph,
+  });
+  const names = {
+    inputs: new Map(inputs.map(({ path, value }) => [path, value.name])),
+    outputs: new Map(outputs.map((o) => [o.path, o.name])),
+  };
+  return { bytes: toBinary(ModelProtoSchema, model), names };
+}
+
+const isWide = (value: Value): boolean => uniformOf(value) !== undefined && sizeOf(value.shape) > WRITTEN_OUT;
+
+const dims = (shape: readonly number[]): bigint[] => shape.map(BigInt);
+
+const valueInfo = (name: string, value: Value): ValueInfoInit => ({
+  name,
+  type: {
+    value: {
+      case: 'tensorType',
+      value: { elemType: onnxType[value.type], shape: { dim: value.shape.map((n) => ({ value: { case: 'dimValue' as const, value: BigInt(n) } })) } },
+    },
+  },
+});
+
+function initializer(value: Value): TensorInit {
+  const { buffer, byteOffset, byteLength } = elementsOf(value);
+  const rawData = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
+  return { name: value.name, dataType: onnxType[value.type], dims: dims(value.shape), rawData };
+}
+
+/** The shape that `constantOfShape` reads. */
+const shapeInitializer = (value: Value): TensorInit => ({
+  name: `${value.name}.shape`,
+  dataType: onnxType.int64,
+  dims: [BigInt(value.shape.length)],
+  int64Data: dims(value.shape),
+});
+
+const constantOfShape = (value: Value): NodeInit => ({
+  opType: 'ConstantOfShape',
+  name: `n.${value.name}`,
+  input: [`${value.name}.shape`],
+  output: [value.name],
+  attribute: [
+    {
+      name: 'value',
+      type: AttributeProto_AttributeType.TENSOR,
+      t: initializer({ ...value, name: 'value', shape: [1], constant: { uniform: uniformOf(value)! } }),
+    },
+  ],
+});
+
+const nodeInit = (node: Node): NodeInit => ({
+  opType: node.op,
+  domain: node.domain,
+  name: `n.${node.outputs[0]!.name}`,
+  input: node.inputs.map((v) => v.name),
+  output: node.outputs.map((v) => v.name),
+  attribute: Object.entries(node.attributes).map(([name, value]) => attributeInit(name, value)),
+});
+
+function attributeInit(name: string, value: Attribute): AttributeInit {
+  if (typeof value === 'string') return { name, type: AttributeProto_AttributeType.STRING, s: new Uint8Array(Buffer.from(value)) };
+  if (typeof value === 'number') return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) };
+  if ('float' in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
+  return { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) };
+}
