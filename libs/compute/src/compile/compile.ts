@@ -9,7 +9,7 @@ import { isNdArray, isTensor, leaves, mapTree } from '../tree.ts';
 import type { Outside } from '../tree.ts';
 import { deviceSettings, eagerBackend } from './device.ts';
 import type { Device, DeviceSettings } from './device.ts';
-import { allocate, Session } from './session.ts';
+import { allocate, SENTINEL, Session } from './session.ts';
 import type { ArraySpec } from './session.ts';
 
 export interface CompileOptions extends Partial<DeviceSettings> {
@@ -65,7 +65,7 @@ export function compile<A extends readonly never[], R>(fn: (...args: A) => R, op
   async function build(args: readonly unknown[], settings: DeviceSettings): Promise<Program> {
     const started = performance.now();
     const traced = trace(fn as (...args: never[]) => unknown, args, name);
-    const { bytes, names } = writeOnnx(traced, name);
+    const { bytes, names } = writeOnnx(traced, name, { sentinel: SENTINEL });
     const written = performance.now();
     const session = await Session.load(bytes, { ...settings, profile: options.profile });
     spent.nodes += traced.nodes.length;

@@ -26,8 +26,13 @@ export interface OnnxNames {
   readonly outputs: ReadonlyMap<string, string>;
 }
 
+export interface OnnxOptions {
+  /** Name of a first output that is an empty sequence; see `Session`. */
+  readonly sentinel?: string;
+}
+
 /** @returns the bytes of the model, and what its inputs and outputs are called */
-export function writeOnnx(traced: Traced, name: string): { bytes: Uint8Array; names: OnnxNames } {
+export function writeOnnx(traced: Traced, name: string, { sentinel }: OnnxOptions = {}): { bytes: Uint8Array; names: OnnxNames } {
   const used = new Set(traced.nodes.flatMap((node) => node.inputs));
   for (const { value } of traced.outputs) used.add(value);
   const inputs = traced.inputs.filter(({ value }) => used.has(value));
@@ -36,9 +41,10 @@ export function writeOnnx(traced: Traced, name: string): { bytes: Uint8Array; na
   const graph: GraphInit = {
     name,
     input: inputs.map(({ value }) => valueInfo(value.name, value)),
-    output: outputs.map((o) => valueInfo(o.name, o.value)),
+    output: [...(sentinel ? [emptySequence(sentinel)] : []), ...outputs.map((o) => valueInfo(o.name, o.value))],
     initializer: constants.map((value) => (isWide(value) ? shapeInitializer(value) : initializer(value))),
     node: [
+      ...(sentinel ? [{ opType: 'SequenceEmpty', output: [sentinel], name: `n.${sentinel}` }] : []),
       ...constants.filter(isWide).map(constantOfShape),
       ...traced.nodes.map(nodeInit),
       ...outputs.map((o) => ({ opType: 'Identity', input: [o.value.name], output: [o.name], name: `n.${o.name}` })),
@@ -67,6 +73,16 @@ const valueInfo = (name: string, value: Value): ValueInfoInit => ({
     value: {
       case: 'tensorType',
       value: { elemType: onnxType[value.type], shape: { dim: value.shape.map((n) => ({ value: { case: 'dimValue' as const, value: BigInt(n) } })) } },
+    },
+  },
+});
+
+const emptySequence = (name: string): ValueInfoInit => ({
+  name,
+  type: {
+    value: {
+      case: 'sequenceType',
+      value: { elemType: { value: { case: 'tensorType', value: { elemType: onnxType.float32 } } } },
     },
   },
 });
