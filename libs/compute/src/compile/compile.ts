@@ -102,7 +102,11 @@ export function compile<A extends readonly never[], R>(fn: (...args: A) => R, op
   const release = async () => {
     const built = [...programs.values()];
     programs.clear();
-    for (const program of built) await (await program).session.release();
+    for (const program of built) {
+      const { session } = await program;
+      if (options.profile !== undefined) session.endProfiling();
+      await session.release();
+    }
   };
   const statistics = () => ({ graphs: programs.size, ...spent });
   return Object.assign(call, { statistics, release }) as never;

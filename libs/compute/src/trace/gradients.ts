@@ -33,6 +33,28 @@ const relu: GradFunc = (dy, saved) => {
   return { x: () => tf.mul(dy as Tensor, tf.cast(tf.greater(y, 0), 'float32')) };
 };
 
+/** Sums a gradient down to the shape that was broadcast; tfjs forgets to for some operations. */
+function toShape(dy: Tensor, shape: readonly number[]): Tensor {
+  const missing = dy.rank - shape.length;
+  const axes = dy.shape.flatMap((size, axis) => (axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : []));
+  return tf.reshape(axes.length === 0 ? dy : tf.sum(dy, axes), [...shape]);
+}
+
+/** Gradients of the larger or smaller of two: each operand gets what its mask selects. */
+const choice =
+  (ofA: (a: Tensor, b: Tensor) => Tensor, ofB: (a: Tensor, b: Tensor) => Tensor): GradFunc =>
+  (dy, saved) => {
+    const [a, b] = saved as [Tensor, Tensor];
+    const part = (mask: Tensor) => tf.mul(dy as Tensor, tf.cast(mask, 'float32'));
+    return { a: () => toShape(part(ofA(a, b)), a.shape), b: () => toShape(part(ofB(a, b)), b.shape) };
+  };
+
+const squaredDifference: GradFunc = (dy, saved) => {
+  const [a, b] = saved as [Tensor, Tensor];
+  const slope = () => tf.mul(tf.mul(dy as Tensor, 2), tf.sub(a, b));
+  return { a: () => toShape(slope(), a.shape), b: () => toShape(tf.neg(slope()), b.shape) };
+};
+
 let fixed = false;
 
 /** Registers the gradients; once. */
@@ -41,6 +63,9 @@ export function fixGradients(): void {
   fixed = true;
   replace({ kernelName: 'Cumsum', gradFunc: cumsum });
   replace({ kernelName: 'TopK', inputsToSave: ['x'], outputsToSave: [false, true], gradFunc: topK });
+  replace({ kernelName: 'Maximum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.greaterEqual, tf.less) });
+  replace({ kernelName: 'Minimum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.lessEqual, tf.greater) });
+  replace({ kernelName: 'SquaredDifference', inputsToSave: ['a', 'b'], gradFunc: squaredDifference });
   replace({ kernelName: 'Relu', outputsToSave: [true], gradFunc: relu });
 }
 

@@ -37,6 +37,8 @@ export function writeOnnx(traced: Traced, name: string, { sentinel }: OnnxOption
   for (const { value } of traced.outputs) used.add(value);
   const inputs = traced.inputs.filter(({ value }) => used.has(value));
   const outputs = traced.outputs.map(({ path, value }) => ({ path, value, name: `out.${path}` }));
+  const nameOf = outputNames(outputs);
+  const passedOn = outputs.filter((o) => nameOf(o.value) !== o.name);
   const constants = [...used].filter((value) => value.constant);
   const graph: GraphInit = {
     name,
@@ -46,8 +48,8 @@ export function writeOnnx(traced: Traced, name: string, { sentinel }: OnnxOption
     node: [
       ...(sentinel ? [{ opType: 'SequenceEmpty', output: [sentinel], name: `n.${sentinel}` }] : []),
       ...constants.filter(isWide).map(constantOfShape),
-      ...traced.nodes.map(nodeInit),
-      ...outputs.map((o) => ({ opType: 'Identity', input: [o.value.name], output: [o.name], name: `n.${o.name}` })),
+      ...traced.nodes.map((node) => nodeInit(node, nameOf)),
+      ...passedOn.map((o) => ({ opType: 'Identity', input: [nameOf(o.value)], output: [o.name], name: `n.${o.name}` })),
     ],
   };
   const model = create(ModelProtoSchema, {
@@ -115,12 +117,21 @@ const constantOfShape = (value: Value): NodeInit => ({
   ],
 });
 
-const nodeInit = (node: Node): NodeInit => ({
+/**
+ * A value that a node makes is called as the output that it is; only inputs, constants and second names are copied.
+ */
+function outputNames(outputs: readonly { readonly value: Value; readonly name: string }[]): (value: Value) => string {
+  const renamed = new Map<Value, string>();
+  for (const { value, name } of outputs) if (value.node && !renamed.has(value)) renamed.set(value, name);
+  return (value) => renamed.get(value) ?? value.name;
+}
+
+const nodeInit = (node: Node, nameOf: (value: Value) => string): NodeInit => ({
   opType: node.op,
   domain: node.domain,
   name: `n.${node.outputs[0]!.name}`,
-  input: node.inputs.map((v) => v.name),
-  output: node.outputs.map((v) => v.name),
+  input: node.inputs.map(nameOf),
+  output: node.outputs.map(nameOf),
   attribute: Object.entries(node.attributes).map(([name, value]) => attributeInit(name, value)),
 });
 

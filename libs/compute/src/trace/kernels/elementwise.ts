@@ -122,6 +122,12 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
   Expm1: (b, { x }) => expm1(b, x!),
   Floor: inFloat((b, x) => b.unary('Floor', x)),
   FloorDiv: (b, inputs) => floorDiv(b, inputs['a']!, inputs['b']!),
+  FusedBatchNorm: (b, { x, mean, variance, scale, offset }, attrs) => {
+    const deviation = b.unary('Sqrt', b.add(variance!, b.scalar(attrs['varianceEpsilon'] ?? 1e-3)));
+    const normal = b.div(b.sub(x!, mean!), deviation);
+    const scaled = scale ? b.mul(normal, scale) : normal;
+    return offset ? b.add(scaled, offset) : scaled;
+  },
   Greater: comparison('Greater'),
   GreaterEqual: comparison('GreaterOrEqual'),
   IsFinite: (b, { x }) => b.not(b.binary('Or', isNan(b, x!), isInf(b, x!), 'bool')),
@@ -150,12 +156,7 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
   Relu6: (b, { x }) => clip(b, x!, 0, 6),
   Round: inFloat((b, x) => b.unary('Round', x)),
   Rsqrt: (b, { x }) => b.unary('Reciprocal', b.unary('Sqrt', x!)),
-  Select: (b, { condition, t, e }) => {
-    // tfjs lets a condition of rank 1 choose whole rows.
-    const rank = t!.shape.length;
-    const c = condition!.shape.length === 1 && rank > 1 ? b.reshape(condition!, [condition!.shape[0]!, ...Array<number>(rank - 1).fill(1)]) : condition!;
-    return b.expand(b.where(c, t!, e!), t!.shape);
-  },
+  Select: (b, { condition, t, e }) => b.where(condition!, t!, e!),
   Selu: unary('Selu'),
   Sigmoid: unary('Sigmoid'),
   Sign: unary('Sign'),

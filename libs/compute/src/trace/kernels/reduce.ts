@@ -13,7 +13,7 @@ const reduce =
   (op: string): TraceKernel =>
   (b, { x }, attrs) => {
     const number = x!.type === 'bool' ? b.cast(x!, 'int32') : x!;
-    return b.reduce(op, number, axesOf(attrs['axis'], x!), attrs['keepDims'] ?? false);
+    return b.reduce(op, number, axesOf(attrs['reductionIndices'] ?? attrs['axis'], x!), attrs['keepDims'] ?? false);
   };
 
 /** All and Any, by the smallest and the largest of 0 and 1. */
@@ -36,6 +36,13 @@ function mean(b: Builder, x: Value, axes: readonly number[], keepDims: boolean):
   return b.reduce('ReduceMean', number, axes, keepDims);
 }
 
+/** Written out: ONNX Runtime 1.30's own gives infinity where logits are far apart. */
+function logSoftmax(b: Builder, x: Value, axes: readonly number[]): Value {
+  const shifted = b.sub(x, b.reduce('ReduceMax', x, axes, true));
+  const sum = b.reduce('ReduceSum', b.unary('Exp', shifted), axes, true);
+  return b.sub(shifted, b.unary('Log', sum));
+}
+
 export const reduction: { readonly [kernelName: string]: TraceKernel } = {
   All: reduceBool('ReduceMin'),
   Any: reduceBool('ReduceMax'),
@@ -47,7 +54,7 @@ export const reduction: { readonly [kernelName: string]: TraceKernel } = {
     const flags = { exclusive: attrs['exclusive'] ? 1 : 0, reverse: attrs['reverse'] ? 1 : 0 };
     return b.graph.add('CumSum', [x!, at], { shape: x!.shape, type: x!.type }, flags);
   },
-  LogSoftmax: (b, { logits }, attrs) => b.graph.add('LogSoftmax', [logits!], { shape: logits!.shape, type: 'float32' }, { axis: attrs['axis'] ?? -1 }),
+  LogSoftmax: (b, { logits }, attrs) => logSoftmax(b, logits!, axesOf(attrs['axis'] ?? -1, logits!)),
   Max: reduce('ReduceMax'),
   Mean: (b, { x }, attrs) => mean(b, x!, axesOf(attrs['axis'], x!), attrs['keepDims'] ?? false),
   Min: reduce('ReduceMin'),
