@@ -3,7 +3,11 @@ import { tf } from './tf.ts';
 import type { Tensor } from './tf.ts';
 
 export type DType = 'float32' | 'int32' | 'bool';
-export type TypedArrayOf<D extends DType> = D extends 'float32' ? Float32Array : D extends 'int32' ? Int32Array : Uint8Array;
+export type TypedArrayOf<D extends DType> = D extends 'float32'
+  ? Float32Array
+  : D extends 'int32'
+    ? Int32Array
+    : Uint8Array;
 
 /** Values in row-major order with a shape; structured-cloneable, so that it may go to a worker. */
 export interface NdArray<D extends DType = DType> {
@@ -21,11 +25,18 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 /**
  * @param data values in row-major order; its kind decides the dtype
  * @throws {RangeError} when `data` doesn't hold as many values as `shape` says
+ * @returns an array that shares the memory of typed `data`
  */
 export function ndarray(data: Float32Array | readonly number[], shape: readonly number[]): NdArray<'float32'>;
 export function ndarray(data: Int32Array, shape: readonly number[]): NdArray<'int32'>;
 export function ndarray(data: Uint8Array, shape: readonly number[]): NdArray<'bool'>;
-export function ndarray(data: Float32Array | Int32Array | Uint8Array | readonly number[], shape: readonly number[]): NdArray {
+export function ndarray(
+  data: Float32Array | Int32Array | Uint8Array | readonly number[],
+  shape: readonly number[],
+): NdArray {
+  if (!shape.every((size) => Number.isInteger(size) && size >= 0)) {
+    throw new RangeError(`ndarray: shape must hold whole numbers ≥ 0, got [${shape.join(', ')}]`);
+  }
   if (data.length !== sizeOf(shape)) {
     throw new RangeError(`ndarray: shape [${shape.join(', ')}] needs ${sizeOf(shape)} values, got ${data.length}`);
   }
@@ -37,36 +48,68 @@ export function ndarray(data: Float32Array | Int32Array | Uint8Array | readonly 
 export const scalar = (value: number): NdArray<'float32'> => ndarray([value], []);
 export const zeros = (shape: readonly number[]): NdArray<'float32'> => ndarray(new Float32Array(sizeOf(shape)), shape);
 
-/** Rows `from` to `to` along the first axis, as a view on the same memory. */
+/**
+ * Rows `from` to `to` along the first axis, as a view on the same memory.
+ *
+ * A view must be copied (`takeRows`) before it goes to a worker, which would get a copy of all that it is a part of.
+ * @throws {RangeError} unless 0 ≤ from ≤ to ≤ number of rows
+ */
 export function rows<D extends DType>(array: NdArray<D>, from: number, to: number): NdArray<D> {
+  const count = rowCount('rows', array);
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= count)) {
+    throw new RangeError(`rows: from and to must be within 0 and ${count}, from ≤ to, got ${from} and ${to}`);
+  }
+  const shape = [to - from, ...array.shape.slice(1)];
   const stride = sizeOf(array.shape.slice(1));
-  const data = array.data.subarray(from * stride, to * stride) as TypedArrayOf<D>;
-  return { dtype: array.dtype, shape: [data.length / stride, ...array.shape.slice(1)], data };
+  return { dtype: array.dtype, shape, data: array.data.subarray(from * stride, to * stride) as TypedArrayOf<D> };
 }
 
-/** The rows that `indices` names along the first axis, copied. */
+/**
+ * The rows that `indices` names along the first axis, copied.
+ *
+ * @throws {RangeError} on an index that isn't a row
+ */
 export function takeRows<D extends DType>(array: NdArray<D>, indices: ArrayLike<number>): NdArray<D> {
+  const count = rowCount('takeRows', array);
   const stride = sizeOf(array.shape.slice(1));
-  const data = array.data.slice(0, 0).constructor as new (length: number) => TypedArrayOf<D>;
-  const out = new data(indices.length * stride);
+  const data = emptyOf(array.dtype, indices.length * stride);
   for (let i = 0; i < indices.length; i++) {
     const row = indices[i]!;
-    out.set(array.data.subarray(row * stride, (row + 1) * stride), i * stride);
+    if (!(Number.isInteger(row) && row >= 0 && row < count)) {
+      throw new RangeError(`takeRows: indices must be whole numbers from 0 to ${count - 1}, got ${row} at ${i}`);
+    }
+    data.set(array.data.subarray(row * stride, (row + 1) * stride), i * stride);
   }
-  return { dtype: array.dtype, shape: [indices.length, ...array.shape.slice(1)], data: out };
+  return { dtype: array.dtype, shape: [indices.length, ...array.shape.slice(1)], data };
 }
 
-/** A tensor on the current tfjs backend; the caller disposes it. */
+function rowCount(fn: string, { shape }: NdArray): number {
+  if (shape.length === 0) throw new RangeError(`${fn}: array must have at least one axis, got shape []`);
+  return shape[0]!;
+}
+
+const CONSTRUCTORS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const emptyOf = <D extends DType>(dtype: D, length: number) => new CONSTRUCTORS[dtype](length) as TypedArrayOf<D>;
+
+/** A tensor on the current tfjs backend; the caller disposes it. It may share the array's memory: don't change that while the tensor lives. */
 export const toTensor = (array: NdArray): Tensor => tf.tensor(array.data, [...array.shape], array.dtype);
 
-/** Copies a tensor's values out of tfjs. */
+/**
+ * Copies a tensor's values out of tfjs.
+ *
+ * @throws {TypeError} for complex and string tensors
+ */
 export function fromTensor(tensor: Tensor): NdArray {
-  const data = tensor.dataSync();
-  if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32' && tensor.dtype !== 'bool') {
-    throw new TypeError(`fromTensor: tensor must be float32, int32 or bool, got ${tensor.dtype}`);
+  const { dtype, shape } = tensor;
+  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+    throw new TypeError(`fromTensor: tensor must be float32, int32 or bool, got ${dtype}`);
   }
-  return { dtype: tensor.dtype, shape: [...tensor.shape], data: data.slice() as Float32Array };
+  // Some kernels of tfjs's `cpu` backend keep int32 and bool values in another kind of array; this makes them the right one.
+  const data = CONSTRUCTORS[dtype].from(tensor.dataSync());
+  return { dtype, shape: [...shape], data: data as Float32Array };
 }
 
-export const mapValues = <A, B>(record: { readonly [name: string]: A }, f: (value: A, name: string) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
+export const mapValues = <A, B>(
+  record: { readonly [name: string]: A },
+  f: (value: A, name: string) => B,
+): Record<string, B> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
