@@ -26,9 +26,10 @@ const isLeaf = (value: unknown): value is Leaf => isTensor(value) || isNdArray(v
 /**
  * A nested tree as one flat record, in the tree's order: `{ body: [{ weight }] }` becomes `{ 'body.0.weight' }`.
  *
+ * @param tree lists and records of arrays; of tensors, where `T` says so
  * @throws {ParameterError} where a key is empty or contains '.', or a value is neither leaf, list nor record
  */
-export function flatten<T extends Leaf>(tree: Tree<T>): Record<string, T> {
+export function flatten<T extends Leaf = NdArray>(tree: object): Record<string, T> {
   const flat: [string, T][] = [];
   const walk = (node: unknown, path: string): void => {
     if (isLeaf(node)) {

@@ -30,7 +30,12 @@ export function convert(entry: SafetensorsEntry, bytes: Uint8Array, dataOffset: 
   const { name, stored, shape, begin } = entry;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const refuse = (at: number, expected: string, found: string): never =>
-    fail({ offset: dataOffset + begin + at, expected: `${expected} in ${stored} tensor '${name}'`, found });
+    fail({
+      offset: dataOffset + begin + at,
+      expected: `${expected} in ${stored} tensor '${name}'`,
+      found,
+      remedy: REMEDY,
+    });
   if (stored === 'BOOL') {
     const bad = bytes.findIndex((byte) => byte > 1);
     if (bad >= 0) refuse(bad, '0 or 1', `${bytes[bad]}`);
@@ -47,6 +52,8 @@ export function convert(entry: SafetensorsEntry, bytes: Uint8Array, dataOffset: 
   }
   return { dtype: READ_AS[stored], shape, data: data as Float32Array };
 }
+
+const REMEDY = 'store it as F32, I32 or BOOL with values that fit';
 
 interface Reader {
   readonly width: number;

@@ -29,6 +29,8 @@ export interface Problem {
   readonly offset?: number;
   readonly expected: string;
   readonly found: string;
+  /** What to do, where it isn't to get the file anew. */
+  readonly remedy?: string;
 }
 
 /** Bytes per element of every dtype that the format knows. */

@@ -54,7 +54,7 @@ interface Opened {
 
 function withFile<T>(file: string, use: (opened: Opened) => T): T {
   const fail: Fail = (problem) => {
-    throw new SafetensorsError({ ...problem, file, remedy: DAMAGED });
+    throw new SafetensorsError({ remedy: DAMAGED, ...problem, file });
   };
   let fd: number | undefined;
   try {

@@ -18,7 +18,7 @@ import {
   tf,
   toTensor,
 } from '@weightspace/compute';
-import type { NdArrays, Optimizer, Tensors } from '@weightspace/compute';
+import type { Compiled, NdArrays, Optimizer, Tensors } from '@weightspace/compute';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 type Values = Record<string, number[]>;
@@ -59,13 +59,16 @@ describe.each(Object.keys(reference.paths))('%s', (name) => {
   });
 
   test('moves as PyTorch does, compiled', async () => {
-    const update = compile((grads: Tensors, state: Tensors, params: Tensors, rate: tf.Tensor) =>
-      optimizer.update(grads, state, params, rate),
-    );
+    const step = (grads: Tensors, state: Tensors, params: Tensors, rate: tf.Tensor) =>
+      optimizer.update(grads, state, params, rate);
+    const update = compile(step as never) as unknown as Compiled<
+      Parameters<typeof step>,
+      { params: Tensors; state: Tensors }
+    >;
     let params = arrays(reference.start);
     let state = optimizer.init(params);
-    for (const [step, expected] of path.entries()) {
-      ({ params, state } = await update(arrays(reference.grads[step]!), state, params, scalar(reference.rates[step]!)));
+    for (const [i, expected] of path.entries()) {
+      ({ params, state } = await update(arrays(reference.grads[i]!), state, params, scalar(reference.rates[i]!)));
       for (const [key, array] of Object.entries(arrays(expected))) assertClose(params[key]!, array, PYTORCH);
     }
     await update.release();
