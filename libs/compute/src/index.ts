@@ -14,6 +14,7 @@ export type { Outside, Tree } from './tree.ts';
 export { bindShapes, ShapeError } from './shape-error.ts';
 export type { Dim, ShapeRow } from './shape-error.ts';
 export { countParameters, findNonFinite, flatten, ParameterError, sameBits, unflatten } from './parameters.ts';
+export { valueAndGrads } from './value-and-grads.ts';
 export { sgd } from './optimizers/sgd.ts';
 export type { SgdOptions } from './optimizers/sgd.ts';
 export { adam } from './optimizers/adam.ts';

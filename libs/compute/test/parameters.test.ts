@@ -25,7 +25,7 @@ describe('flatten and unflatten', () => {
     expect(flatten(tree)).toEqual(flat);
     expect(Object.keys(flatten(tree))).toEqual(Object.keys(flat));
     expect(unflatten(flat)).toEqual(tree);
-    expect(Object.keys(flatten(unflatten(flat) as object))).toEqual(Object.keys(flat));
+    expect(Object.keys(flatten(unflatten(flat)))).toEqual(Object.keys(flat));
   });
 
   test('take tensors', () => {
@@ -47,7 +47,7 @@ describe('flatten and unflatten', () => {
   test('take nothing, and names of every object’s members', () => {
     expect([flatten({}), unflatten({})]).toEqual([{}, {}]);
     const odd = Object.fromEntries([['__proto__.constructor', a]]) as NdArrays;
-    expect(Object.keys(flatten(unflatten(odd) as object))).toEqual(['__proto__.constructor']);
+    expect(Object.keys(flatten(unflatten(odd)))).toEqual(['__proto__.constructor']);
   });
 
   test.each<[unknown, string]>([

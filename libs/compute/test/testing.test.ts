@@ -135,6 +135,15 @@ describe('gradientError', () => {
     expect(gradientError(f, { right: x, wrong: x })).toBeGreaterThan(0.3);
   });
 
+  test('sees a wrong input whose slopes are small beside another’s', () => {
+    const f = (t: Record<'right' | 'wrong', Tensor>) => ({ a: tf.mul(t.right, 3), b: tf.mul(wrong(2)(t.wrong), 0.1) });
+    expect(gradientError(f, { right: x, wrong: x })).toBeGreaterThan(0.3);
+  });
+
+  test('knows the gradients that tfjs has wrong, put right', () => {
+    expect(gradientError((t) => tf.cumsum(t, 0), normal('square', 3, 3))).toBeLessThan(1e-3);
+  });
+
   test('refuses a function that does not move', () => {
     expect(() => gradientError((t) => tf.zerosLike(t), x)).toThrow('gradientError: vacuous: the slope is 0 everywhere');
   });
@@ -142,7 +151,7 @@ describe('gradientError', () => {
   test('refuses slopes that are not finite', () => {
     const x = ndarray([1, -1], [2]);
     expect(() => gradientError((t) => tf.log(t), x)).toThrow(
-      'gradientError: slope must be finite, got 1 (difference NaN) at element 0 of x',
+      "gradientError: slope must be finite, got 1 (difference NaN) at element 0 of 'x'",
     );
     expect(() => gradientError((t) => tf.sqrt(t.y), { y: ndarray([0], [1]) })).toThrow(
       "got Infinity (difference NaN) at element 0 of 'y'",

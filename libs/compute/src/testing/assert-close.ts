@@ -60,8 +60,7 @@ export function assertClose(actual: NdArray | Tensor, expected: NdArray | Tensor
 }
 
 /** The numbers of an array or a tensor. */
-export const valuesOf = (array: NdArray | Tensor): ArrayLike<number> =>
-  isTensor(array) ? array.dataSync() : array.data;
+const valuesOf = (array: NdArray | Tensor): ArrayLike<number> => (isTensor(array) ? array.dataSync() : array.data);
 
 /** Position in each axis of the element number `flat`. */
 function indexAt(flat: number, shape: readonly number[]): number[] {

@@ -1,10 +1,10 @@
 /** @file Checks of gradients for tests. They throw or return, so any runner can use them. */
-import { toTensor } from '../nd-array.ts';
-import type { NdArray } from '../nd-array.ts';
+import { mapValues, toTensor } from '../nd-array.ts';
+import type { NdArray, Tensors } from '../nd-array.ts';
 import { tf } from '../tf.ts';
 import type { Tensor } from '../tf.ts';
-import { isTensor } from '../tree.ts';
-import { valuesOf } from './assert-close.ts';
+import { isNdArray, isTensor } from '../tree.ts';
+import { valueAndGrads } from '../value-and-grads.ts';
 
 type Inputs<K extends string = string> = { readonly [name in K]: NdArray | Tensor };
 type Outputs = Tensor | readonly Tensor[] | { readonly [name: string]: Tensor };
@@ -16,18 +16,13 @@ type Outputs = Tensor | readonly Tensor[] | { readonly [name: string]: Tensor };
  * @throws when a gradient isn't finite
  */
 export function deadInputs<K extends string>(f: (inputs: Record<K, Tensor>) => Outputs, inputs: Inputs<K>): K[] {
-  const names = Object.keys(inputs) as K[];
   return tf.tidy(() => {
-    const slopes = slopesOf(
-      (...xs) => f(named(names, xs)),
-      names.map((name) => tensorOf(inputs[name])),
-    );
-    return names.filter((name, i) => {
-      const values = Array.from(slopes[i]!.dataSync());
+    const { grads } = valueAndGrads((x) => total(f(x as Record<K, Tensor>)), mapValues(inputs, tensorOf));
+    return (Object.keys(inputs) as K[]).filter((name) => {
+      const values = Array.from(grads[name]!.dataSync());
       const bad = values.findIndex((v) => !Number.isFinite(v));
-      if (bad >= 0)
-        throw new Error(`deadInputs: gradient of '${name}' must be finite, got ${values[bad]} at element ${bad}`);
-      return values.every((v) => v === 0);
+      if (bad < 0) return values.every((v) => v === 0);
+      throw new Error(`deadInputs: gradient of '${name}' must be finite, got ${values[bad]} at element ${bad}`);
     });
   });
 }
@@ -40,7 +35,8 @@ export function deadInputs<K extends string>(f: (inputs: Record<K, Tensor>) => O
  *
  * @param x one input of `f`, or a record of several
  * @param epsilon half the distance of the two points
- * @returns the largest |analytic − difference|, as a share of the largest slope
+ * @returns the largest |analytic − difference|, as a share of the largest slope of the same input, or of 1 % of the largest
+ *   of all inputs where that is more
  * @throws when the slope is 0 everywhere (then any gradient that is 0 would pass), or isn't finite
  */
 export function gradientError(f: (x: Tensor) => Outputs, x: NdArray | Tensor, epsilon?: number): number;
@@ -50,33 +46,37 @@ export function gradientError<K extends string>(
   epsilon?: number,
 ): number;
 export function gradientError(f: (x: never) => Outputs, x: NdArray | Tensor | Inputs, epsilon = 1e-2): number {
+  const single = isTensor(x) || isNdArray(x);
+  const inputs: Inputs = single ? { x } : (x as Inputs);
+  const g = (points: Tensors) => f((single ? points['x'] : points) as never);
   return tf.tidy(() => {
-    const single = isTensor(x) || ArrayBuffer.isView((x as NdArray).data);
-    const names = single ? [] : Object.keys(x);
-    const points = single ? [tensorOf(x as NdArray)] : names.map((name) => tensorOf((x as Inputs)[name]!));
-    const g = (...xs: Tensor[]) => f((single ? xs[0] : named(names, xs)) as never);
-    const slopes = slopesOf(g, points);
-    let [worst, largest] = [0, 0];
-    points.forEach((_, i) => {
-      const analytic = slopes[i]!.dataSync();
-      for (let element = 0; element < analytic.length; element++) {
-        const at = (distance: number) => valueAt(g, points, i, element, distance);
-        const difference = (at(epsilon) - at(-epsilon)) / (2 * epsilon);
-        const error = Math.abs(difference - analytic[element]!);
-        if (!Number.isFinite(error)) {
-          const where = single ? 'x' : `'${names[i]}'`;
-          throw new Error(
-            `gradientError: slope must be finite, got ${analytic[element]} (difference ${difference}) at element ${element} of ${where}`,
-          );
-        }
-        worst = Math.max(worst, error);
-        largest = Math.max(largest, Math.abs(difference), Math.abs(analytic[element]!));
-      }
-    });
+    const points = mapValues(inputs, tensorOf);
+    const { grads } = valueAndGrads((p) => total(g(p)), points);
+    const found = Object.keys(points).map((name) => compare(g, points, name, grads[name]!, epsilon));
+    const largest = Math.max(0, ...found.map(({ slope }) => slope));
     if (largest === 0)
       throw new Error('gradientError: vacuous: the slope is 0 everywhere, so a gradient of 0 would pass');
-    return worst / largest;
+    return Math.max(...found.map(({ error, slope }) => error / Math.max(slope, largest / 100)));
   });
+}
+
+/** The largest error and the largest slope over the elements of one input. */
+function compare(f: (points: Tensors) => Outputs, points: Tensors, name: string, grad: Tensor, epsilon: number) {
+  const analytic = grad.dataSync();
+  let [error, slope] = [0, 0];
+  for (let element = 0; element < analytic.length; element++) {
+    const at = (distance: number) => valueAt(f, points, name, element, distance);
+    const difference = (at(epsilon) - at(-epsilon)) / (2 * epsilon);
+    const [a, wrong] = [analytic[element]!, Math.abs(difference - analytic[element]!)];
+    if (!Number.isFinite(wrong)) {
+      throw new Error(
+        `gradientError: slope must be finite, got ${a} (difference ${difference}) at element ${element} of '${name}'`,
+      );
+    }
+    error = Math.max(error, wrong);
+    slope = Math.max(slope, Math.abs(difference), Math.abs(a));
+  }
+  return { error, slope };
 }
 
 /** Σ sin(f): a plain sum has constant slopes, which can cancel for reasons of symmetry. */
@@ -85,32 +85,25 @@ function total(outputs: Outputs): Tensor {
   return tf.addN(list.map((y) => tf.sum(tf.sin(y)))) as Tensor;
 }
 
-/** tf.grads throws, without a name, where the function never touches an input; hence + 0·Σx. */
-function slopesOf(f: (...xs: Tensor[]) => Outputs, points: readonly Tensor[]): Tensor[] {
-  const loss = (...xs: Tensor[]) => tf.addN([total(f(...xs)), ...xs.map((x) => tf.mul(0, tf.sum(x)))]);
-  return tf.grads(loss)([...points]);
-}
-
 /** Σ sin(f) with one element moved, summed in double precision. */
 function valueAt(
-  f: (...xs: Tensor[]) => Outputs,
-  points: readonly Tensor[],
-  input: number,
+  f: (points: Tensors) => Outputs,
+  points: Tensors,
+  name: string,
   element: number,
   distance: number,
 ): number {
   return tf.tidy(() => {
-    const moved = Float32Array.from(points[input]!.dataSync());
+    const point = points[name]!;
+    const moved = Float32Array.from(point.dataSync());
     moved[element]! += distance;
-    const outputs = f(...points.map((p, i) => (i === input ? tf.tensor(moved, p.shape) : p)));
+    const outputs = f({ ...points, [name]: tf.tensor(moved, point.shape) });
     let sum = 0;
     for (const y of isTensor(outputs) ? [outputs] : Object.values(outputs)) {
-      for (const value of Array.from(valuesOf(y))) sum += Math.sin(value);
+      for (const value of y.dataSync()) sum += Math.sin(value);
     }
     return sum;
   });
 }
 
 const tensorOf = (array: NdArray | Tensor): Tensor => (isTensor(array) ? array : toTensor(array));
-const named = <K extends string>(names: readonly K[], xs: readonly Tensor[]) =>
-  Object.fromEntries(names.map((name, i) => [name, xs[i]!])) as Record<K, Tensor>;
