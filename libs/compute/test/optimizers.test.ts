@@ -217,6 +217,11 @@ describe('clipByGlobalNorm', () => {
       assertClose(clipped.grads[name]!, array, PYTORCH);
   });
 
+  test('has PyTorch’s 1e-6 beside the norm', () => {
+    const { grads: clipped } = clipByGlobalNorm({ a: tf.tensor1d([0, -1e-6]) }, 1e-6);
+    assertClose(clipped['a']!, ndarray([0, -5e-7], [2]), { rtol: 1e-6, atol: 0 });
+  });
+
   test('shows a NaN in the norm', () => {
     const { norm } = clipByGlobalNorm({ ...grads, c: tf.tensor1d([1, NaN]) }, 1);
     expect(norm.dataSync()[0]).toBeNaN();
