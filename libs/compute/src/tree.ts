@@ -17,7 +17,10 @@ export interface Leaf<T> {
 const isRecord = (tree: unknown): tree is Record<string, unknown> => typeof tree === 'object' && tree !== null;
 
 export const isNdArray = (value: unknown): value is NdArray =>
-  isRecord(value) && ArrayBuffer.isView(value['data']) && Array.isArray(value['shape']) && typeof value['dtype'] === 'string';
+  isRecord(value) &&
+  ArrayBuffer.isView(value['data']) &&
+  Array.isArray(value['shape']) &&
+  typeof value['dtype'] === 'string';
 
 export const isTensor = (value: unknown): value is Tensor => value instanceof tf.Tensor;
 
@@ -34,14 +37,23 @@ export function leaves<T>(tree: unknown, isLeaf: (value: unknown) => value is T,
   if (isRecord(tree) && Object.getPrototypeOf(tree) === Object.prototype) {
     return Object.entries(tree).flatMap(([key, item]) => leaves(item, isLeaf, deeper(key)));
   }
-  throw new TypeError(`leaves: ${path === '' ? 'the value' : path} must be an array, a tensor, a list or a record of them, got ${String(tree)}`);
+  throw new TypeError(
+    `leaves: ${path === '' ? 'the value' : path} must be an array, a tensor, a list or a record of them, got ${String(tree)}`,
+  );
 }
 
 /** The same nesting with every leaf replaced, in the order of `leaves`. */
-export function mapTree<T>(tree: unknown, isLeaf: (value: unknown) => value is T, f: (leaf: T, path: string) => unknown, path = ''): unknown {
+export function mapTree<T>(
+  tree: unknown,
+  isLeaf: (value: unknown) => value is T,
+  f: (leaf: T, path: string) => unknown,
+  path = '',
+): unknown {
   if (isLeaf(tree)) return f(tree, path);
   if (tree === undefined || tree === null) return tree;
   const deeper = (key: string) => (path === '' ? key : `${path}.${key}`);
   if (Array.isArray(tree)) return tree.map((item, i) => mapTree(item, isLeaf, f, deeper(String(i))));
-  return Object.fromEntries(Object.entries(tree as object).map(([key, item]) => [key, mapTree(item, isLeaf, f, deeper(key))]));
+  return Object.fromEntries(
+    Object.entries(tree as object).map(([key, item]) => [key, mapTree(item, isLeaf, f, deeper(key))]),
+  );
 }

@@ -9,8 +9,12 @@ const weigh = (y: Tensor): Tensor => tf.sum(tf.sin(tf.add(y, 1)));
 
 /** Largest difference between the compiled gradient and central differences, relative to the largest slope. */
 async function gradientGap(f: (x: Tensor) => Tensor, x: NdArray<'float32'>): Promise<number> {
-  const gradient = compile(((t: Tensor) => tf.grad((u) => weigh(f(u)))(t)) as never, { threads: 1 }) as unknown as (x: NdArray) => Promise<NdArray>;
-  const value = compile(((t: Tensor) => weigh(f(t))) as never, { threads: 1 }) as unknown as (x: NdArray) => Promise<NdArray>;
+  const gradient = compile(((t: Tensor) => tf.grad((u) => weigh(f(u)))(t)) as never, { threads: 1 }) as unknown as (
+    x: NdArray,
+  ) => Promise<NdArray>;
+  const value = compile(((t: Tensor) => weigh(f(t))) as never, { threads: 1 }) as unknown as (
+    x: NdArray,
+  ) => Promise<NdArray>;
   const analytic = (await gradient(x)).data;
   let [worst, slope] = [0, 0];
   for (let i = 0; i < x.data.length; i++) {
@@ -46,7 +50,9 @@ describe('gradients that tfjs has wrong or lacks', () => {
   });
 
   test('the check finds a gradient that is wrong', async () => {
-    const wrong = tf.customGrad((x) => ({ value: tf.square(x as Tensor), gradFunc: (dy: Tensor) => dy })) as (x: Tensor) => Tensor;
+    const wrong = tf.customGrad((x) => ({ value: tf.square(x as Tensor), gradFunc: (dy: Tensor) => dy })) as (
+      x: Tensor,
+    ) => Tensor;
     expect(await gradientGap(wrong, real('wrong', [4]))).toBeGreaterThan(0.1);
   });
 });

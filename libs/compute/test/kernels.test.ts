@@ -21,13 +21,18 @@ function gradients({ f, args }: KernelCase): Fn {
 }
 
 async function both(f: Fn, args: readonly NdArray[]): Promise<[NdArray[], NdArray[]]> {
-  const run = (device: 'cpu' | 'eager') => compile(((...xs: never[]) => listed(f(...xs))) as never, { device, threads: 1 }) as unknown as (...a: readonly NdArray[]) => Promise<NdArray[]>;
+  const run = (device: 'cpu' | 'eager') =>
+    compile(((...xs: never[]) => listed(f(...xs))) as never, { device, threads: 1 }) as unknown as (
+      ...a: readonly NdArray[]
+    ) => Promise<NdArray[]>;
   return [await run('cpu')(...args), await run('eager')(...args)];
 }
 
 /** Relative to the largest value, so that one scale serves all kernels. */
 function expectClose(actual: NdArray[], expected: NdArray[]): void {
-  expect(actual.map(({ shape, dtype }) => ({ shape: [...shape], dtype }))).toEqual(expected.map(({ shape, dtype }) => ({ shape: [...shape], dtype })));
+  expect(actual.map(({ shape, dtype }) => ({ shape: [...shape], dtype }))).toEqual(
+    expected.map(({ shape, dtype }) => ({ shape: [...shape], dtype })),
+  );
   actual.forEach(({ data }, i) => {
     const want = expected[i]!.data;
     const scale = Math.max(1e-30, ...Array.from(want, (x) => (Number.isFinite(x) ? Math.abs(x) : 0)));

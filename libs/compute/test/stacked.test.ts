@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 const stream = RandomStream.fromSeed(9);
 const real = (label: string, shape: number[]) => stream.split(label).normal(shape);
 type Call = (...args: NdArray[]) => Promise<NdArray[]>;
-const run = (f: (...xs: Tensor[]) => Tensor[], device: 'cpu' | 'eager'): Call => compile(f as never, { device, threads: 1 }) as never;
+const run = (f: (...xs: Tensor[]) => Tensor[], device: 'cpu' | 'eager'): Call =>
+  compile(f as never, { device, threads: 1 }) as never;
 
 function expectClose(actual: NdArray, expected: NdArray, rtol = 2e-6): void {
   expect(actual.shape).toEqual(expected.shape);
@@ -34,29 +35,47 @@ describe('stackedLinear', () => {
   });
   test('says which shape disagrees', () => {
     expect(() => stackedLinear(tf.zeros([2, 7, 5]), toTensor(w))).toThrow(ShapeError);
-    expect(() => stackedLinear(tf.zeros([3, 7, 6]), toTensor(w))).toThrow('stackedLinear: w must have shape [N=3, O, I=6], got [3, 4, 5]');
+    expect(() => stackedLinear(tf.zeros([3, 7, 6]), toTensor(w))).toThrow(
+      'stackedLinear: w must have shape [N=3, O, I=6], got [3, 4, 5]',
+    );
   });
 });
 
 describe('stackedConv2d', () => {
-  const geometries: readonly StackedConv2dOptions[] = [{}, { pads: [1, 0, 2, 1] }, { strides: [2, 1], pads: [1, 1, 1, 1] }, { strides: [2, 2] }, { dilations: [2, 1], pads: [2, 1, 2, 1] }];
+  const geometries: readonly StackedConv2dOptions[] = [
+    {},
+    { pads: [1, 0, 2, 1] },
+    { strides: [2, 1], pads: [1, 1, 1, 1] },
+    { strides: [2, 2] },
+    { dilations: [2, 1], pads: [2, 1, 2, 1] },
+  ];
   const [x, w, b] = [real('images', [2, 3 * 4, 8, 7]), real('kernels', [3, 5, 4, 3, 2]), real('biases', [3, 5])];
 
-  test.each(geometries.map((g) => [JSON.stringify(g), g] as const))('forward and gradients agree with the loops: %s', async (_, options) => {
-    const f = (...[p, q, r]: Tensor[]) => {
-      const y = stackedConv2d(p!, q!, r, options);
-      const gradients = tf.grads((...[s, t, u]: Tensor[]) => tf.sum(tf.sin(stackedConv2d(s!, t!, u, options))))([p!, q!, r!]);
-      return [y, ...gradients];
-    };
-    const [native, loops] = [await run(f, 'cpu')(x, w, b), await run(f, 'eager')(x, w, b)];
-    native.forEach((array, i) => expectClose(array, loops[i]!));
-  });
+  test.each(geometries.map((g) => [JSON.stringify(g), g] as const))(
+    'forward and gradients agree with the loops: %s',
+    async (_, options) => {
+      const f = (...[p, q, r]: Tensor[]) => {
+        const y = stackedConv2d(p!, q!, r, options);
+        const gradients = tf.grads((...[s, t, u]: Tensor[]) => tf.sum(tf.sin(stackedConv2d(s!, t!, u, options))))([
+          p!,
+          q!,
+          r!,
+        ]);
+        return [y, ...gradients];
+      };
+      const [native, loops] = [await run(f, 'cpu')(x, w, b), await run(f, 'eager')(x, w, b)];
+      native.forEach((array, i) => expectClose(array, loops[i]!));
+    },
+  );
 
   test('is each network convolved by itself', async () => {
     const [y] = await run((p, q) => [stackedConv2d(p!, q!)], 'cpu')(x, w);
     const single = (p: Tensor, q: Tensor) => {
       const image = tf.transpose(tf.slice(p, [0, 4, 0, 0], [2, 4, 8, 7]), [0, 2, 3, 1]) as tf.Tensor4D;
-      const kernel = tf.transpose(tf.reshape(tf.slice(q, [1, 0, 0, 0, 0], [1, 5, 4, 3, 2]), [5, 4, 3, 2]), [2, 3, 1, 0]) as tf.Tensor4D;
+      const kernel = tf.transpose(
+        tf.reshape(tf.slice(q, [1, 0, 0, 0, 0], [1, 5, 4, 3, 2]), [5, 4, 3, 2]),
+        [2, 3, 1, 0],
+      ) as tf.Tensor4D;
       return [tf.transpose(tf.conv2d(image, kernel, 1, 'valid'), [0, 3, 1, 2])];
     };
     const [want] = await run(single as never, 'eager')(x, w);
@@ -65,6 +84,8 @@ describe('stackedConv2d', () => {
   });
 
   test('says which shape disagrees', () => {
-    expect(() => stackedConv2d(tf.zeros([2, 11, 8, 7]), toTensor(w))).toThrow('stackedConv2d: x must have shape [B, 12, H, W], got [2, 11, 8, 7]');
+    expect(() => stackedConv2d(tf.zeros([2, 11, 8, 7]), toTensor(w))).toThrow(
+      'stackedConv2d: x must have shape [B, 12, H, W], got [2, 11, 8, 7]',
+    );
   });
 });

@@ -57,7 +57,10 @@ interface Program {
  * @returns an async function on arrays; results belong to the caller unless `recycle` is set
  * @throws {TraceError} at the first call, where `fn` can't be compiled
  */
-export function compile<A extends readonly never[], R>(fn: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
+export function compile<A extends readonly never[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): Compiled<A, R> {
   const name = options.name ?? (fn.name || 'function');
   const programs = new Map<string, Promise<Program>>();
   const spent = { nodes: 0, traceSeconds: 0, sessionSeconds: 0 };
@@ -134,7 +137,11 @@ function remember(programs: Map<string, Promise<Program>>, key: string, building
 }
 
 /** The same call on a tfjs backend, operation by operation. */
-export async function runEagerly(fn: (...args: never[]) => unknown, args: readonly unknown[], device: Device): Promise<unknown> {
+export async function runEagerly(
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  device: Device,
+): Promise<unknown> {
   const backend = await eagerBackend(device);
   fixGradients();
   await tf.setBackend(backend);
@@ -153,6 +160,10 @@ export function exportOnnx<A extends readonly never[], R>(
   args: { readonly [K in keyof A]: Outside<A[K]> },
   name = fn.name || 'function',
 ): Uint8Array {
-  const given = mapTree(args, (v): v is NdArray => isNdArray(v) || isSignature(v), ({ shape, dtype }) => ({ shape, dtype }));
+  const given = mapTree(
+    args,
+    (v): v is NdArray => isNdArray(v) || isSignature(v),
+    ({ shape, dtype }) => ({ shape, dtype }),
+  );
   return writeOnnx(trace(fn as (...args: never[]) => unknown, given as readonly unknown[], name), name).bytes;
 }

@@ -22,8 +22,10 @@ let current: DeviceSettings = { device: 'cpu', threads: availableParallelism() }
 /** Sets what `compile` uses from now on, where a call doesn't say otherwise. */
 export function setDevice(settings: Partial<DeviceSettings>): void {
   const { device, threads } = { ...current, ...settings };
-  if (!devices.includes(device)) throw new DeviceError(`setDevice: device must be one of ${devices.join(', ')}, got ${String(device)}`);
-  if (!(Number.isInteger(threads) && threads > 0)) throw new DeviceError(`setDevice: threads must be a positive whole number, got ${threads}`);
+  if (!devices.includes(device))
+    throw new DeviceError(`setDevice: device must be one of ${devices.join(', ')}, got ${String(device)}`);
+  if (!(Number.isInteger(threads) && threads > 0))
+    throw new DeviceError(`setDevice: threads must be a positive whole number, got ${threads}`);
   current = { device, threads };
 }
 

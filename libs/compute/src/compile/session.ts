@@ -53,8 +53,10 @@ export class Session {
     } catch (cause) {
       if (device === 'cpu') throw cause;
       throw new DeviceError(
-        `device '${device}' isn't in this build of onnxruntime-node (it has ${ort.listSupportedBackends().map((b) => b.name).join(', ')}); ` +
-          `use device 'cpu', or install ONNX Runtime's ${device} libraries as the README says`,
+        `device '${device}' isn't in this build of onnxruntime-node (it has ${ort
+          .listSupportedBackends()
+          .map((b) => b.name)
+          .join(', ')}); ` + `use device 'cpu', or install ONNX Runtime's ${device} libraries as the README says`,
         { cause },
       );
     }
@@ -86,6 +88,7 @@ const ortTensor = ({ dtype, data, shape }: NdArray): ort.Tensor => new ort.Tenso
 
 export function allocate({ shape, dtype }: ArraySpec): NdArray {
   const size = sizeOf(shape);
-  const data = dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
+  const data =
+    dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
   return { dtype, shape, data: data as Float32Array };
 }

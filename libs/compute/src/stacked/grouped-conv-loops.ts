@@ -13,7 +13,12 @@ interface Operands {
 }
 
 /** @param target which of y = x ∗ w to sum into; the other two are given */
-export function groupedConvLoops(target: 'x' | 'w' | 'y', given: Operands, g: ConvGeometry, inputShape?: readonly number[]): Array4 {
+export function groupedConvLoops(
+  target: 'x' | 'w' | 'y',
+  given: Operands,
+  g: ConvGeometry,
+  inputShape?: readonly number[],
+): Array4 {
   const shapes = shapesOf(given, g, inputShape);
   const out: Array4 = { shape: shapes[target], data: new Float32Array(sizeOf(shapes[target])) };
   const { x, w, y } = { ...given, [target]: out } as { x: Array4; w: Array4; y: Array4 };
@@ -40,17 +45,28 @@ export function groupedConvLoops(target: 'x' | 'w' | 'y', given: Operands, g: Co
   return out;
 }
 
-function shapesOf({ x, w, y }: Operands, g: ConvGeometry, inputShape?: readonly number[]): Record<'x' | 'w' | 'y', readonly number[]> {
+function shapesOf(
+  { x, w, y }: Operands,
+  g: ConvGeometry,
+  inputShape?: readonly number[],
+): Record<'x' | 'w' | 'y', readonly number[]> {
   const xShape = x?.shape ?? inputShape!;
   const outputs = w?.shape[0] ?? y!.shape[1]!;
   const wShape = w?.shape ?? [outputs, xShape[1]! / g.groups, ...g.kernel];
   const size = (axis: number) =>
-    Math.floor((xShape[axis + 2]! + g.pads[axis]! + g.pads[axis + 2]! - g.dilations[axis]! * (g.kernel[axis]! - 1) - 1) / g.strides[axis]!) + 1;
+    Math.floor(
+      (xShape[axis + 2]! + g.pads[axis]! + g.pads[axis + 2]! - g.dilations[axis]! * (g.kernel[axis]! - 1) - 1) /
+        g.strides[axis]!,
+    ) + 1;
   return { x: xShape, w: wShape, y: y?.shape ?? [xShape[0]!, outputs, size(0), size(1)] };
 }
 
-function eachIndex(shape: readonly number[], visit: (b: number, o: number, i: number, j: number, at: number) => void): void {
+function eachIndex(
+  shape: readonly number[],
+  visit: (b: number, o: number, i: number, j: number, at: number) => void,
+): void {
   const [B, O, I, J] = shape as [number, number, number, number];
   let at = 0;
-  for (let b = 0; b < B; b++) for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) for (let j = 0; j < J; j++) visit(b, o, i, j, at++);
+  for (let b = 0; b < B; b++)
+    for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) for (let j = 0; j < J; j++) visit(b, o, i, j, at++);
 }

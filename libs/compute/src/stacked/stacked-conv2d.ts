@@ -56,7 +56,9 @@ function register(): void {
   if (registered) return;
   registered = true;
   registerTraceKernel(FORWARD, (b, { x, w }, attrs) => conv(b, x!, w!, geometryOf(attrs)));
-  registerTraceKernel(INPUT_GRADIENT, (b, { dy, w }, attrs) => convInputGradient(b, dy!, w!, attrs['inputShape']!, geometryOf(attrs)));
+  registerTraceKernel(INPUT_GRADIENT, (b, { dy, w }, attrs) =>
+    convInputGradient(b, dy!, w!, attrs['inputShape']!, geometryOf(attrs)),
+  );
   registerTraceKernel(FILTER_GRADIENT, (b, { x, dy }, attrs) => convFilterGradient(b, x!, dy!, geometryOf(attrs)));
   for (const kernelName of [FORWARD, INPUT_GRADIENT, FILTER_GRADIENT]) {
     tf.registerKernel({ kernelName, backendName: 'cpu', kernelFunc: cpuKernel(kernelName) });
@@ -92,8 +94,14 @@ function cpuKernel(kernelName: string): KernelConfig['kernelFunc'] {
       return info ? { shape: info.shape, data: cpu.data.get(info.dataId).values } : undefined;
     };
     const target = kernelName === FORWARD ? 'y' : kernelName === INPUT_GRADIENT ? 'x' : 'w';
-    const { shape, data } = groupedConvLoops(target, { x: read('x'), w: read('w'), y: read('dy') }, geometry, attrs!['inputShape'] as number[] | undefined);
-    if (data.length !== sizeOf(shape)) throw new Error(`internal: ${kernelName} made ${data.length} values for [${shape.join()}]`);
+    const { shape, data } = groupedConvLoops(
+      target,
+      { x: read('x'), w: read('w'), y: read('dy') },
+      geometry,
+      attrs!['inputShape'] as number[] | undefined,
+    );
+    if (data.length !== sizeOf(shape))
+      throw new Error(`internal: ${kernelName} made ${data.length} values for [${shape.join()}]`);
     return cpu.makeTensorInfo([...shape], 'float32', data);
   };
 }

@@ -34,7 +34,8 @@ export class Builder {
     const neutral = op === 'Mul' || op === 'Div' ? 1 : op === 'Add' || op === 'Sub' ? 0 : undefined;
     if (neutral === undefined) return undefined;
     const [p, q] = [uniformOf(a), uniformOf(b)];
-    if (p !== undefined && q !== undefined && a.type === 'float32') return this.graph.uniform(fold(op, p, q), shape, 'float32');
+    if (p !== undefined && q !== undefined && a.type === 'float32')
+      return this.graph.uniform(fold(op, p, q), shape, 'float32');
     if (q === neutral) return this.expand(a, shape);
     if (p === neutral && (op === 'Mul' || op === 'Add')) return this.expand(b, shape);
     return undefined;
@@ -91,7 +92,10 @@ export class Builder {
     if (uniform !== undefined && x.type !== 'int64') return this.graph.uniform(uniform, shape, x.type);
     if (x.node?.op === 'Transpose') {
       const before = x.node.attributes['perm'] as readonly number[];
-      return this.transpose(x.node.inputs[0]!, perm.map((axis) => before[axis]!));
+      return this.transpose(
+        x.node.inputs[0]!,
+        perm.map((axis) => before[axis]!),
+      );
     }
     const moved = perm.filter((axis) => x.shape[axis] !== 1);
     if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return this.reshape(x, shape);
@@ -102,7 +106,11 @@ export class Builder {
     if (x.type === type) return x;
     const uniform = uniformOf(x);
     if (uniform !== undefined && type !== 'int64') {
-      return this.graph.uniform(type === 'bool' ? Number(uniform !== 0) : type === 'int32' ? Math.trunc(uniform) : uniform, x.shape, type);
+      return this.graph.uniform(
+        type === 'bool' ? Number(uniform !== 0) : type === 'int32' ? Math.trunc(uniform) : uniform,
+        x.shape,
+        type,
+      );
     }
     if (type === 'int64' && x.constant && x.type === 'int32') {
       return this.reshape(this.graph.integers(Array.from(elementsOf(x), Number)), x.shape);
@@ -137,14 +145,24 @@ export class Builder {
     const ends = end.map((to, axis) => (steps[axis]! < 0 && to < 0 ? -(2 ** 31) : to));
     const axes = begin.map((_, axis) => axis).filter((axis) => shape[axis] !== x.shape[axis] || steps[axis] !== 1);
     const pick = (list: readonly number[]) => this.graph.integers(axes.map((axis) => list[axis]!));
-    return this.graph.add('Slice', [x, pick(begin), pick(ends), this.graph.integers(axes), pick(steps)], { shape, type: x.type });
+    return this.graph.add('Slice', [x, pick(begin), pick(ends), this.graph.integers(axes), pick(steps)], {
+      shape,
+      type: x.type,
+    });
   }
 
   concat(parts: readonly Value[], axis: number): Value {
     const [first] = parts;
     if (parts.length === 1) return first!;
-    const shape = first!.shape.map((size, i) => (i === axis ? parts.reduce((sum, p) => sum + p.shape[axis]!, 0) : size));
-    return this.graph.add('Concat', parts.filter((p) => sizeOf(p.shape) > 0), { shape, type: first!.type }, { axis });
+    const shape = first!.shape.map((size, i) =>
+      i === axis ? parts.reduce((sum, p) => sum + p.shape[axis]!, 0) : size,
+    );
+    return this.graph.add(
+      'Concat',
+      parts.filter((p) => sizeOf(p.shape) > 0),
+      { shape, type: first!.type },
+      { axis },
+    );
   }
 
   /** @param op `ReduceSum`, `ReduceMax`, …; the axes go away */

@@ -36,9 +36,24 @@ const relu: GradFunc = (dy, saved) => {
 /** Sums a gradient down to the shape that was broadcast; tfjs forgets to for some operations. */
 function toShape(dy: Tensor, shape: readonly number[]): Tensor {
   const missing = dy.rank - shape.length;
-  const axes = dy.shape.flatMap((size, axis) => (axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : []));
+  const axes = dy.shape.flatMap((size, axis) =>
+    axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : [],
+  );
   return tf.reshape(axes.length === 0 ? dy : tf.sum(dy, axes), [...shape]);
 }
+
+/** Spreads a gradient back over the axes that were reduced; tfjs multiplies by a full tensor of ones. */
+const spread =
+  (share: (size: number) => number): GradFunc =>
+  (dy, saved, attrs) => {
+    const [x] = saved as [Tensor];
+    const { axis } = attrs as unknown as { axis?: number | number[] | null };
+    const axes = tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), x.shape);
+    const kept = x.shape.map((size, i) => (axes.includes(i) ? 1 : size));
+    const factor = share(axes.reduce((product, i) => product * x.shape[i]!, 1));
+    const scaled = factor === 1 ? (dy as Tensor) : tf.mul(dy as Tensor, factor);
+    return { x: () => tf.broadcastTo(tf.reshape(scaled, kept), x.shape) };
+  };
 
 /** Gradients of the larger or smaller of two: each operand gets what its mask selects. */
 const choice =
@@ -63,6 +78,8 @@ export function fixGradients(): void {
   fixed = true;
   replace({ kernelName: 'Cumsum', gradFunc: cumsum });
   replace({ kernelName: 'TopK', inputsToSave: ['x'], outputsToSave: [false, true], gradFunc: topK });
+  replace({ kernelName: 'Sum', inputsToSave: ['x'], gradFunc: spread(() => 1) });
+  replace({ kernelName: 'Mean', inputsToSave: ['x'], gradFunc: spread((size) => 1 / size) });
   replace({ kernelName: 'Maximum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.greaterEqual, tf.less) });
   replace({ kernelName: 'Minimum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.lessEqual, tf.greater) });
   replace({ kernelName: 'SquaredDifference', inputsToSave: ['a', 'b'], gradFunc: squaredDifference });

@@ -18,7 +18,8 @@ export interface Value {
 }
 
 /** One number for all elements, or every element. */
-export type Constant = { readonly uniform: number } | { readonly elements: Float32Array | Int32Array | Uint8Array | BigInt64Array };
+export type Constant =
+  { readonly uniform: number } | { readonly elements: Float32Array | Int32Array | Uint8Array | BigInt64Array };
 
 export interface Node {
   readonly op: string;
@@ -74,7 +75,9 @@ export class Graph {
 
   /** A tensor whose elements are all `value`; never written out in full. */
   uniform(value: number, shape: readonly number[], type: DType): Value {
-    return this.#constant(`u${type}[${shape.join()}]${Object.is(value, -0) ? '-0' : value}`, shape, type, { uniform: value });
+    return this.#constant(`u${type}[${shape.join()}]${Object.is(value, -0) ? '-0' : value}`, shape, type, {
+      uniform: value,
+    });
   }
 
   constant(array: NdArray): Value {
@@ -139,7 +142,8 @@ export function broadcastShape(a: readonly number[], b: readonly number[]): numb
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const [p, q] = [a[a.length - rank + i] ?? 1, b[b.length - rank + i] ?? 1];
-    if (p !== q && p !== 1 && q !== 1) throw new Error(`internal: shapes [${a.join()}] and [${b.join()}] don't broadcast`);
+    if (p !== q && p !== 1 && q !== 1)
+      throw new Error(`internal: shapes [${a.join()}] and [${b.join()}] don't broadcast`);
     return p === 1 ? q : p;
   });
 }

@@ -2,7 +2,13 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { AttributeProto_AttributeType, ModelProtoSchema } from 'onnx-buf';
-import type { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema, TensorProtoSchema, ValueInfoProtoSchema } from 'onnx-buf';
+import type {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
 
 import { sizeOf } from '../nd-array.ts';
 import { onnxType } from './build.ts';
@@ -32,7 +38,11 @@ export interface OnnxOptions {
 }
 
 /** @returns the bytes of the model, and what its inputs and outputs are called */
-export function writeOnnx(traced: Traced, name: string, { sentinel }: OnnxOptions = {}): { bytes: Uint8Array; names: OnnxNames } {
+export function writeOnnx(
+  traced: Traced,
+  name: string,
+  { sentinel }: OnnxOptions = {},
+): { bytes: Uint8Array; names: OnnxNames } {
   const used = new Set(traced.nodes.flatMap((node) => node.inputs));
   for (const { value } of traced.outputs) used.add(value);
   const inputs = traced.inputs.filter(({ value }) => used.has(value));
@@ -74,7 +84,10 @@ const valueInfo = (name: string, value: Value): ValueInfoInit => ({
   type: {
     value: {
       case: 'tensorType',
-      value: { elemType: onnxType[value.type], shape: { dim: value.shape.map((n) => ({ value: { case: 'dimValue' as const, value: BigInt(n) } })) } },
+      value: {
+        elemType: onnxType[value.type],
+        shape: { dim: value.shape.map((n) => ({ value: { case: 'dimValue' as const, value: BigInt(n) } })) },
+      },
     },
   },
 });
@@ -136,7 +149,8 @@ const nodeInit = (node: Node, nameOf: (value: Value) => string): NodeInit => ({
 });
 
 function attributeInit(name: string, value: Attribute): AttributeInit {
-  if (typeof value === 'string') return { name, type: AttributeProto_AttributeType.STRING, s: new Uint8Array(Buffer.from(value)) };
+  if (typeof value === 'string')
+    return { name, type: AttributeProto_AttributeType.STRING, s: new Uint8Array(Buffer.from(value)) };
   if (typeof value === 'number') return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) };
   if ('float' in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
   return { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) };

@@ -78,7 +78,8 @@ class TraceBackend extends tf.KernelBackend {
     const value = this.#values.get(info.dataId);
     if (value) return this.#current().reshape(value, info.shape);
     const owner = tf.engine().state.tensorInfo.get(info.dataId)?.backend;
-    if (!owner || owner === this) throw new TraceError('compile: the function uses a tensor that was made while another function was traced');
+    if (!owner || owner === this)
+      throw new TraceError('compile: the function uses a tensor that was made while another function was traced');
     const captured = this.#constant(owner.readSync(info.dataId) as BackendValues, info.shape, info.dtype);
     this.#values.set(info.dataId, captured);
     return captured;
@@ -100,7 +101,8 @@ class TraceBackend extends tf.KernelBackend {
     const list = values as unknown as ArrayLike<number>;
     if (dtype === 'int32') return graph.constant({ dtype, shape, data: Int32Array.from(list) });
     if (dtype === 'bool') return graph.constant({ dtype, shape, data: Uint8Array.from(list, Number) });
-    if (dtype === 'float32') return graph.constant({ dtype, shape, data: Float32Array.from(list) });
+    if (dtype === 'float32')
+      return graph.constant({ dtype, shape, data: values instanceof Float32Array ? values : Float32Array.from(list) });
     throw new TraceError(`compile: dtype ${dtype} can't be compiled; use float32, int32 or bool`);
   }
 }

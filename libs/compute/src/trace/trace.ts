@@ -28,7 +28,10 @@ export interface Traced {
 }
 
 export const isSignature = (value: unknown): value is Signature =>
-  typeof value === 'object' && value !== null && Array.isArray((value as Signature).shape) && typeof (value as Signature).dtype === 'string';
+  typeof value === 'object' &&
+  value !== null &&
+  Array.isArray((value as Signature).shape) &&
+  typeof (value as Signature).dtype === 'string';
 
 /**
  * Runs `fn` once on placeholders and returns the graph of what it did.
@@ -36,7 +39,11 @@ export const isSignature = (value: unknown): value is Signature =>
  * @param args nested signatures, one tree per argument of `fn`
  * @throws {TraceError} where `fn` reads values, is async, draws random numbers or uses an operation without a kernel
  */
-export function trace(fn: (...args: never[]) => unknown, args: readonly unknown[], name = fn.name || 'function'): Traced {
+export function trace(
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  name = fn.name || 'function',
+): Traced {
   const first = traceOnce(fn, args, name);
   if (!hasLargeConstant(first.nodes)) return first;
   const second = traceOnce(fn, args, name);
@@ -62,7 +69,10 @@ function traceOnce(fn: (...args: never[]) => unknown, args: readonly unknown[], 
     const placeholders = mapTree(args, isSignature, (leaf, path) => placeholder(graph, leaf, path, inputs)) as never[];
     const result = fn(...placeholders);
     if (result instanceof Promise) throw new TraceError(`compile: ${name} must not be async`);
-    const outputs = leaves(result, isTensor).map(({ path, value }) => ({ path, value: traceBackend.tracedValue(value) }));
+    const outputs = leaves(result, isTensor).map(({ path, value }) => ({
+      path,
+      value: traceBackend.tracedValue(value),
+    }));
     const nodes = graph.live(outputs.map(({ value }) => value));
     const nested = mapTree(result, isTensor, (_, path) => path);
     return { inputs, outputs, result: nested, nodes, digest: digestOf(nodes, outputs) };
@@ -74,7 +84,12 @@ function traceOnce(fn: (...args: never[]) => unknown, args: readonly unknown[], 
   }
 }
 
-function placeholder(graph: Graph, { shape, dtype }: Signature, path: string, inputs: { path: string; value: Value }[]): Tensor {
+function placeholder(
+  graph: Graph,
+  { shape, dtype }: Signature,
+  path: string,
+  inputs: { path: string; value: Value }[],
+): Tensor {
   const value = graph.input(`in.${path}`, shape, dtype);
   inputs.push({ path, value });
   const info = traceBackend.bind(value, dtype);
@@ -96,7 +111,9 @@ function explain(error: unknown, name: string): unknown {
 }
 
 const hasLargeConstant = (nodes: readonly Node[]): boolean =>
-  nodes.some((node) => node.inputs.some((v) => v.type !== 'int64' && v.constant && 'elements' in v.constant && sizeOf(v.shape) > 1));
+  nodes.some((node) =>
+    node.inputs.some((v) => v.type !== 'int64' && v.constant && 'elements' in v.constant && sizeOf(v.shape) > 1),
+  );
 
 /** Values are named by when they were made, so equal names in equal nodes mean equal graphs; constants count with their elements. */
 function digestOf(nodes: readonly Node[], outputs: readonly { readonly value: Value }[]): string {
@@ -113,7 +130,10 @@ function digestOf(nodes: readonly Node[], outputs: readonly { readonly value: Va
     names.set(value, content);
     return content;
   };
-  return JSON.stringify([nodes.map((n) => [n.op, n.inputs.map(nameOf), n.attributes]), outputs.map(({ value }) => nameOf(value))]);
+  return JSON.stringify([
+    nodes.map((n) => [n.op, n.inputs.map(nameOf), n.attributes]),
+    outputs.map(({ value }) => nameOf(value)),
+  ]);
 }
 
 const hash = (bytes: Buffer): string => {

@@ -27,7 +27,9 @@ export interface ConvGeometry {
 }
 
 const outputSize = (size: number, g: ConvGeometry, axis: number): number =>
-  Math.floor((size + g.pads[axis]! + g.pads[axis + 2]! - g.dilations[axis]! * (g.kernel[axis]! - 1) - 1) / g.strides[axis]!) + 1;
+  Math.floor(
+    (size + g.pads[axis]! + g.pads[axis + 2]! - g.dilations[axis]! * (g.kernel[axis]! - 1) - 1) / g.strides[axis]!,
+  ) + 1;
 
 /** @param x `[N, I, H, W]` @param w `[O, I/groups, KH, KW]` @returns `[N, O, H', W']` */
 export function conv(b: Builder, x: Value, w: Value, g: ConvGeometry): Value {
@@ -44,7 +46,13 @@ const attributesOf = (g: ConvGeometry) => ({
 });
 
 /** Gradient of `conv` for its input: a transposed convolution, with what the strides left over padded at the end. */
-export function convInputGradient(b: Builder, dy: Value, w: Value, inputShape: readonly number[], g: ConvGeometry): Value {
+export function convInputGradient(
+  b: Builder,
+  dy: Value,
+  w: Value,
+  inputShape: readonly number[],
+  g: ConvGeometry,
+): Value {
   const leftover = [0, 1].map((axis) => {
     const covered = (dy.shape[axis + 2]! - 1) * g.strides[axis]! + g.dilations[axis]! * (g.kernel[axis]! - 1) + 1;
     return inputShape[axis + 2]! - (covered - g.pads[axis]! - g.pads[axis + 2]!);
@@ -66,16 +74,28 @@ export function convFilterGradient(b: Builder, x: Value, dy: Value, g: ConvGeome
   const grouped = b.reshape(x, [batch, g.groups, each, height, width]);
   const images = b.reshape(b.transpose(grouped, [2, 1, 0, 3, 4]), [each, g.groups * batch, height, width]);
   const kernels = b.transpose(dy, [1, 0, 2, 3]);
-  const geometry = { kernel: [dyHeight, dyWidth], strides: g.dilations, dilations: g.strides, pads: g.pads, groups: g.groups };
+  const geometry = {
+    kernel: [dyHeight, dyWidth],
+    strides: g.dilations,
+    dilations: g.strides,
+    pads: g.pads,
+    groups: g.groups,
+  };
   const full = conv(b, images, kernels, geometry);
   // Strides that don't divide leave rows over that no filter position reaches.
   const cut = b.slice(full, [0, 0, 0, 0], [each, outputs, g.kernel[0]!, g.kernel[1]!]);
   return b.transpose(cut, [1, 0, 2, 3]);
 }
 
-function channelsLastInfo(attrs: Attrs, input: readonly number[], filter: readonly number[], depthwise: boolean): ConvInfo {
+function channelsLastInfo(
+  attrs: Attrs,
+  input: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): ConvInfo {
   const format: string = attrs['dataFormat'] ?? 'NHWC';
-  if (format !== 'NHWC') throw new TraceError(`compile: conv2d must have dataFormat NHWC, got ${format}; transpose the input`);
+  if (format !== 'NHWC')
+    throw new TraceError(`compile: conv2d must have dataFormat NHWC, got ${format}; transpose the input`);
   return tf.backend_util.computeConv2DInfo(
     [...input] as Shape4,
     [...filter] as Shape4,
@@ -107,17 +127,36 @@ const depthwiseFromOnnx = (b: Builder, w: Value, [kh, kw, i, m]: Shape4): Value 
   b.transpose(b.reshape(w, [i, m, kh, kw]), [2, 3, 0, 1]);
 
 function poolInfo(attrs: Attrs, input: readonly number[]): ConvInfo {
-  return tf.backend_util.computePool2DInfo([...input] as Shape4, attrs['filterSize']!, attrs['strides']!, 1, attrs['pad']!, attrs['dimRoundingMode']);
+  return tf.backend_util.computePool2DInfo(
+    [...input] as Shape4,
+    attrs['filterSize']!,
+    attrs['strides']!,
+    1,
+    attrs['pad']!,
+    attrs['dimRoundingMode'],
+  );
 }
 
-const poolAttributes = (info: ConvInfo) => ({ kernel_shape: kernelOf(info), strides: stridesOf(info), pads: padsOf(info) });
+const poolAttributes = (info: ConvInfo) => ({
+  kernel_shape: kernelOf(info),
+  strides: stridesOf(info),
+  pads: padsOf(info),
+});
 const poolShape = (info: ConvInfo): number[] => [info.batchSize, info.inChannels, info.outHeight, info.outWidth];
 
 /** Sends each output's gradient to the position of its largest input; overlapping windows add up. */
 function maxPoolGrad(b: Builder, dy: Value, x: Value, info: ConvInfo): Value {
   const images = toChannelsFirst(b, x);
   const shape = poolShape(info);
-  const [, indices] = b.graph.addMany('MaxPool', [images], [{ shape, type: 'float32' }, { shape, type: 'int64' }], poolAttributes(info));
+  const [, indices] = b.graph.addMany(
+    'MaxPool',
+    [images],
+    [
+      { shape, type: 'float32' },
+      { shape, type: 'int64' },
+    ],
+    poolAttributes(info),
+  );
   const size = x.shape.reduce((p, q) => p * q, 1);
   const outputs = shape.reduce((p, q) => p * q, 1);
   const flat = b.graph.add(
@@ -143,7 +182,11 @@ function windowCounts(info: ConvInfo): Float32Array {
 }
 
 function avgPoolGrad(b: Builder, dy: Value, inputShape: readonly number[], info: ConvInfo): Value {
-  const counts = b.graph.constant({ dtype: 'float32', shape: [1, 1, info.outHeight, info.outWidth], data: windowCounts(info) });
+  const counts = b.graph.constant({
+    dtype: 'float32',
+    shape: [1, 1, info.outHeight, info.outWidth],
+    data: windowCounts(info),
+  });
   const share = b.div(toChannelsFirst(b, dy), counts);
   const [batch, height, width, channels] = inputShape as Shape4;
   const ones = b.expandInFull(b.scalar(1), [channels, 1, info.filterHeight, info.filterWidth]);
@@ -161,23 +204,38 @@ export const convolutions: { readonly [kernelName: string]: TraceKernel } = {
     const shape: number[] = attrs['inputShape']!;
     const info = channelsLastInfo(attrs, shape, filter!.shape, false);
     const [batch, height, width, channels] = shape as Shape4;
-    const dx = convInputGradient(b, toChannelsFirst(b, dy!), filterToOnnx(b, filter!), [batch, channels, height, width], geometryOf(info, 1));
+    const dx = convInputGradient(
+      b,
+      toChannelsFirst(b, dy!),
+      filterToOnnx(b, filter!),
+      [batch, channels, height, width],
+      geometryOf(info, 1),
+    );
     return toChannelsLast(b, dx);
   },
   Conv2DBackpropFilter: (b, { x, dy }, attrs) => {
     const info = channelsLastInfo(attrs, x!.shape, attrs['filterShape']!, false);
-    return filterFromOnnx(b, convFilterGradient(b, toChannelsFirst(b, x!), toChannelsFirst(b, dy!), geometryOf(info, 1)));
+    return filterFromOnnx(
+      b,
+      convFilterGradient(b, toChannelsFirst(b, x!), toChannelsFirst(b, dy!), geometryOf(info, 1)),
+    );
   },
   DepthwiseConv2dNative: (b, { x, filter }, attrs) => {
     const info = channelsLastInfo(attrs, x!.shape, filter!.shape, true);
-    return toChannelsLast(b, conv(b, toChannelsFirst(b, x!), depthwiseToOnnx(b, filter!), geometryOf(info, x!.shape[3]!)));
+    return toChannelsLast(
+      b,
+      conv(b, toChannelsFirst(b, x!), depthwiseToOnnx(b, filter!), geometryOf(info, x!.shape[3]!)),
+    );
   },
   DepthwiseConv2dNativeBackpropInput: (b, { dy, filter }, attrs) => {
     const shape: number[] = attrs['inputShape']!;
     const info = channelsLastInfo(attrs, shape, filter!.shape, true);
     const [batch, height, width, channels] = shape as Shape4;
     const target = [batch, channels, height, width];
-    return toChannelsLast(b, convInputGradient(b, toChannelsFirst(b, dy!), depthwiseToOnnx(b, filter!), target, geometryOf(info, channels)));
+    return toChannelsLast(
+      b,
+      convInputGradient(b, toChannelsFirst(b, dy!), depthwiseToOnnx(b, filter!), target, geometryOf(info, channels)),
+    );
   },
   DepthwiseConv2dNativeBackpropFilter: (b, { x, dy }, attrs) => {
     const filterShape: Shape4 = attrs['filterShape']!;
@@ -188,12 +246,23 @@ export const convolutions: { readonly [kernelName: string]: TraceKernel } = {
   AvgPool: (b, { x }, attrs) => {
     const info = poolInfo(attrs, x!.shape);
     const attributes = { ...poolAttributes(info), count_include_pad: 0 };
-    return toChannelsLast(b, b.graph.add('AveragePool', [toChannelsFirst(b, x!)], { shape: poolShape(info), type: 'float32' }, attributes));
+    return toChannelsLast(
+      b,
+      b.graph.add('AveragePool', [toChannelsFirst(b, x!)], { shape: poolShape(info), type: 'float32' }, attributes),
+    );
   },
   AvgPoolGrad: (b, { dy, input }, attrs) => avgPoolGrad(b, dy!, input!.shape, poolInfo(attrs, input!.shape)),
   MaxPool: (b, { x }, attrs) => {
     const info = poolInfo(attrs, x!.shape);
-    return toChannelsLast(b, b.graph.add('MaxPool', [toChannelsFirst(b, x!)], { shape: poolShape(info), type: 'float32' }, poolAttributes(info)));
+    return toChannelsLast(
+      b,
+      b.graph.add(
+        'MaxPool',
+        [toChannelsFirst(b, x!)],
+        { shape: poolShape(info), type: 'float32' },
+        poolAttributes(info),
+      ),
+    );
   },
   MaxPoolGrad: (b, { dy, input }, attrs) => maxPoolGrad(b, dy!, input!, poolInfo(attrs, input!.shape)),
 };

@@ -46,7 +46,12 @@ function floorDiv(b: Builder, x: Value, y: Value): Value {
 function mod(b: Builder, x: Value, y: Value): Value {
   if (isInteger(x)) return b.sub(x, b.mul(floorDiv(b, x, y), y));
   const shape = b.add(x, y).shape;
-  const remainder = b.graph.add('Mod', [b.expand(x, shape), b.expand(y, shape)], { shape, type: 'float32' }, { fmod: 1 });
+  const remainder = b.graph.add(
+    'Mod',
+    [b.expand(x, shape), b.expand(y, shape)],
+    { shape, type: 'float32' },
+    { fmod: 1 },
+  );
   const zero = b.scalar(0);
   const wrongSign = b.binary('Xor', b.compare('Less', remainder, zero), b.compare('Less', y, zero), 'bool');
   const nonZero = b.not(b.compare('Equal', remainder, zero));
@@ -115,7 +120,8 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
   Cosh: unary('Cosh'),
   Elu: unary('Elu'),
   /** dy where y ≥ 0, else dy (y + 1). */
-  EluGrad: (b, { dy, y }) => b.where(b.compare('GreaterOrEqual', y!, b.scalar(0)), dy!, b.mul(dy!, b.add(y!, b.scalar(1)))),
+  EluGrad: (b, { dy, y }) =>
+    b.where(b.compare('GreaterOrEqual', y!, b.scalar(0)), dy!, b.mul(dy!, b.add(y!, b.scalar(1)))),
   Equal: comparison('Equal'),
   Erf: unary('Erf'),
   Exp: unary('Exp'),

@@ -12,10 +12,17 @@ function gather(b: Builder, x: Value, indices: Value, axis: number, batchDims: n
     const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
     return b.graph.add('Gather', [x, indices], { shape, type: x.type }, { axis });
   }
-  if (axis !== batchDims) throw new TraceError(`compile: gather with batchDims ${batchDims} needs axis ${batchDims}, got ${axis}; transpose first`);
+  if (axis !== batchDims)
+    throw new TraceError(
+      `compile: gather with batchDims ${batchDims} needs axis ${batchDims}, got ${axis}; transpose first`,
+    );
   const [batch, size] = [product(x.shape.slice(0, batchDims)), x.shape[axis]!];
   const each = product(indices.shape.slice(batchDims));
-  const offsets = b.graph.constant({ dtype: 'int32', shape: [batch, 1], data: Int32Array.from({ length: batch }, (_, i) => i * size) });
+  const offsets = b.graph.constant({
+    dtype: 'int32',
+    shape: [batch, 1],
+    data: Int32Array.from({ length: batch }, (_, i) => i * size),
+  });
   const flat = b.reshape(b.add(b.reshape(indices, [batch, each]), offsets), [batch * each]);
   const rest = x.shape.slice(axis + 1);
   const rows = b.reshape(x, [batch * size, ...rest]);
@@ -34,14 +41,27 @@ function segmentSum(b: Builder, x: Value, ids: Value, segments: number): Value {
   const index = b.reshape(b.cast(safe, 'int64'), [count, 1]);
   const into = b.expandInFull(b.cast(b.scalar(0), x.type), [segments + 1, ...rest]);
   const updates = b.reshape(x, [count, ...rest]);
-  const sums = b.graph.add('ScatterND', [into, index, updates], { shape: into.shape, type: x.type }, { reduction: 'add' });
-  return b.slice(sums, sums.shape.map(() => 0), [segments, ...rest]);
+  const sums = b.graph.add(
+    'ScatterND',
+    [into, index, updates],
+    { shape: into.shape, type: x.type },
+    { reduction: 'add' },
+  );
+  return b.slice(
+    sums,
+    sums.shape.map(() => 0),
+    [segments, ...rest],
+  );
 }
 
 function oneHot(b: Builder, indices: Value, attrs: { readonly [name: string]: never }): Value {
   const depth: number = attrs['depth']!;
   const [on, off]: [number, number] = [attrs['onValue'] ?? 1, attrs['offValue'] ?? 0];
-  const classes = b.graph.constant({ dtype: 'int32', shape: [depth], data: Int32Array.from({ length: depth }, (_, i) => i) });
+  const classes = b.graph.constant({
+    dtype: 'int32',
+    shape: [depth],
+    data: Int32Array.from({ length: depth }, (_, i) => i),
+  });
   const equal = b.compare('Equal', b.reshape(indices, [...indices.shape, 1]), classes);
   const type = (attrs['dtype'] as string | undefined) === 'float32' ? 'float32' : 'int32';
   if (on === 1 && off === 0) return b.cast(equal, type);
@@ -62,9 +82,17 @@ export const gathers: { readonly [kernelName: string]: TraceKernel } = {
   ScatterNd: (b, { indices, updates }, attrs) => {
     const shape: number[] = attrs['shape']!;
     const into = b.expandInFull(b.cast(b.scalar(0), updates!.type), shape);
-    return b.graph.add('ScatterND', [into, b.cast(indices!, 'int64'), updates!], { shape, type: updates!.type }, { reduction: 'add' });
+    return b.graph.add(
+      'ScatterND',
+      [into, b.cast(indices!, 'int64'), updates!],
+      { shape, type: updates!.type },
+      { reduction: 'add' },
+    );
   },
   TensorScatterUpdate: (b, { tensor, indices, updates }) =>
-    b.graph.add('ScatterND', [tensor!, b.cast(indices!, 'int64'), updates!], { shape: tensor!.shape, type: tensor!.type }),
+    b.graph.add('ScatterND', [tensor!, b.cast(indices!, 'int64'), updates!], {
+      shape: tensor!.shape,
+      type: tensor!.type,
+    }),
   UnsortedSegmentSum: (b, { x, segmentIds }, attrs) => segmentSum(b, x!, segmentIds!, attrs['numSegments']!),
 };

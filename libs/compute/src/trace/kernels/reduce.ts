@@ -5,7 +5,12 @@ import type { TraceKernel } from '../trace-backend.ts';
 
 const axesOf = (axis: number | readonly number[] | null | undefined, x: Value): number[] => {
   const rank = x.shape.length;
-  const given = axis === null || axis === undefined ? x.shape.map((_, i) => i) : Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
+  const given =
+    axis === null || axis === undefined
+      ? x.shape.map((_, i) => i)
+      : Array.isArray(axis)
+        ? (axis as readonly number[])
+        : [axis as number];
   return given.map((a) => (a < 0 ? a + rank : a)).sort((p, q) => p - q);
 };
 
@@ -59,14 +64,23 @@ export const reduction: { readonly [kernelName: string]: TraceKernel } = {
   Mean: (b, { x }, attrs) => mean(b, x!, axesOf(attrs['axis'], x!), attrs['keepDims'] ?? false),
   Min: reduce('ReduceMin'),
   Prod: reduce('ReduceProd'),
-  Softmax: (b, { logits }, attrs) => b.graph.add('Softmax', [logits!], { shape: logits!.shape, type: 'float32' }, { axis: attrs['dim'] ?? -1 }),
+  Softmax: (b, { logits }, attrs) =>
+    b.graph.add('Softmax', [logits!], { shape: logits!.shape, type: 'float32' }, { axis: attrs['dim'] ?? -1 }),
   Sum: reduce('ReduceSum'),
   TopK: (b, { x }, attrs) => {
     const k: number = attrs['k']!;
     const shape = [...x!.shape.slice(0, -1), k];
     const number = x!.type === 'bool' ? b.cast(x!, 'int32') : x!;
     const sorted = (attrs['sorted'] ?? true) ? 1 : 0;
-    const [values, indices] = b.graph.addMany('TopK', [number, b.graph.integers([k])], [{ shape, type: number.type }, { shape, type: 'int64' }], { axis: -1, largest: 1, sorted });
+    const [values, indices] = b.graph.addMany(
+      'TopK',
+      [number, b.graph.integers([k])],
+      [
+        { shape, type: number.type },
+        { shape, type: 'int64' },
+      ],
+      { axis: -1, largest: 1, sorted },
+    );
     return [values!, b.cast(indices!, 'int32')];
   },
 };

@@ -13,7 +13,13 @@ const listed = (inputs: { readonly [name: string]: Value }): Value[] =>
     .map((name) => inputs[name]!);
 const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
-function pad(b: Builder, x: Value, paddings: readonly (readonly [number, number])[], mode: string, value?: Value): Value {
+function pad(
+  b: Builder,
+  x: Value,
+  paddings: readonly (readonly [number, number])[],
+  mode: string,
+  value?: Value,
+): Value {
   if (paddings.every(([before, after]) => before === 0 && after === 0)) return x;
   const shape = x.shape.map((size, axis) => size + paddings[axis]![0] + paddings[axis]![1]);
   const pads = b.graph.integers([...paddings.map(([before]) => before), ...paddings.map(([, after]) => after)]);
@@ -28,9 +34,18 @@ function mirrorPad(b: Builder, x: Value, paddings: readonly (readonly [number, n
     const part = (from: number, to: number) => {
       const begin = padded.shape.map((_, i) => (i === axis ? from : 0));
       const end = padded.shape.map((n, i) => (i === axis ? to : n));
-      return b.slice(padded, begin, end, padded.shape.map((_, i) => (i === axis ? -1 : 1)));
+      return b.slice(
+        padded,
+        begin,
+        end,
+        padded.shape.map((_, i) => (i === axis ? -1 : 1)),
+      );
     };
-    const parts = [...(before ? [part(before - 1, -1)] : []), padded, ...(after ? [part(size - 1, size - 1 - after)] : [])];
+    const parts = [
+      ...(before ? [part(before - 1, -1)] : []),
+      padded,
+      ...(after ? [part(size - 1, size - 1 - after)] : []),
+    ];
     return b.concat(parts, axis);
   }, x);
 }
@@ -92,7 +107,10 @@ export const shape: { readonly [kernelName: string]: TraceKernel } = {
   Identity: (_, { x }) => x!,
   LinSpace: (b, _, attrs) => {
     const [start, stop, num]: [number, number, number] = [attrs['start']!, attrs['stop']!, attrs['num']!];
-    return sequence(b, Float32Array.from({ length: num }, (_v, i) => (num === 1 ? start : start + (i * (stop - start)) / (num - 1))));
+    return sequence(
+      b,
+      Float32Array.from({ length: num }, (_v, i) => (num === 1 ? start : start + (i * (stop - start)) / (num - 1))),
+    );
   },
   MirrorPad: (b, { x }, attrs) => mirrorPad(b, x!, attrs['paddings']!, attrs['mode']!),
   OnesLike: (b, { x }) => b.graph.uniform(1, x!.shape, x!.type === 'int64' ? 'int32' : x!.type),
@@ -117,7 +135,10 @@ export const shape: { readonly [kernelName: string]: TraceKernel } = {
   Reshape: (b, { x }, attrs) => {
     const wanted: number[] = attrs['shape']!;
     const known = wanted.reduce((n, size) => (size === -1 ? n : n * size), 1);
-    return b.reshape(x!, wanted.map((size) => (size === -1 ? sizeOf(x!.shape) / known : size)));
+    return b.reshape(
+      x!,
+      wanted.map((size) => (size === -1 ? sizeOf(x!.shape) / known : size)),
+    );
   },
   Reverse: (b, { x }, attrs) => {
     const dims: number[] = attrs['dims']!;
@@ -131,8 +152,16 @@ export const shape: { readonly [kernelName: string]: TraceKernel } = {
     );
   },
   Slice: (b, { x }, attrs) => {
-    const [begin, size] = tf.slice_util.parseSliceParams({ shape: [...x!.shape], rank: x!.shape.length } as never, attrs['begin']!, attrs['size']!);
-    return b.slice(x!, begin!, begin!.map((from, axis) => from + size![axis]!));
+    const [begin, size] = tf.slice_util.parseSliceParams(
+      { shape: [...x!.shape], rank: x!.shape.length } as never,
+      attrs['begin']!,
+      attrs['size']!,
+    );
+    return b.slice(
+      x!,
+      begin!,
+      begin!.map((from, axis) => from + size![axis]!),
+    );
   },
   SplitV: (b, { x }, attrs) => {
     const axis = axisOf(attrs['axis']!, x!.shape.length);
