@@ -57,7 +57,7 @@ interface Program {
  * @returns an async function on arrays; results belong to the caller unless `recycle` is set
  * @throws {TraceError} at the first call, where `fn` can't be compiled
  */
-export function compile<A extends readonly never[], R>(
+export function compile<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): Compiled<A, R> {
@@ -155,7 +155,7 @@ export async function runEagerly(
 }
 
 /** The graph of `fn` for these arrays as a standalone `.onnx` model; inputs are named `in.<path>`, outputs `out.<path>`. */
-export function exportOnnx<A extends readonly never[], R>(
+export function exportOnnx<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   args: { readonly [K in keyof A]: Outside<A[K]> },
   name = fn.name || 'function',

@@ -72,7 +72,7 @@ const squaredDifference: GradFunc = (dy, saved) => {
 
 let fixed = false;
 
-/** Registers the gradients; once. */
+/** Registers the gradients; once, when libs/compute is imported. */
 export function fixGradients(): void {
   if (fixed) return;
   fixed = true;
@@ -90,3 +90,5 @@ function replace(config: GradConfig): void {
   if (tf.getGradient(config.kernelName)) tf.unregisterGradient(config.kernelName);
   tf.registerGradient(config);
 }
+
+fixGradients();
