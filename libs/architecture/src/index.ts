@@ -1,1 +1,13 @@
-export {};
+export { activate, activationKinds, activationOf, describeActivation, registerActivation } from './activation.ts';
+export type { Activation, ActivationSymmetry } from './activation.ts';
+export { defineArchitecture } from './architecture.ts';
+export { mlp, siren } from './builders.ts';
+export type { MlpOptions, SirenOptions } from './builders.ts';
+export { activationsStacked, forward, forwardStacked } from './forward.ts';
+export { initializations } from './initializations.ts';
+export { initialize } from './initialize.ts';
+export type { InitializeOptions } from './initialize.ts';
+export { layerKindOf, registerLayerKind } from './layer-kinds.ts';
+export type { InitContext, LabelContext, Labelled, LayerKind, SpaceRef } from './layers/layer-kind.ts';
+export { ARCHITECTURE_SCHEMA, ArchitectureError } from './spec.ts';
+export type { ActivationSpec, Architecture, ArchitectureSpec, LayerSpec, ParameterSpec, Space } from './spec.ts';
