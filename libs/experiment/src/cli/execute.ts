@@ -1,0 +1,274 @@
+/** @file Runs an experiment in its folder, from the first log entry to the summary. */
+import { join } from 'node:path';
+
+import { deviceSettings, setDevice } from '@weightspace/compute';
+
+import { environment } from '../environment/environment.ts';
+import { EXIT, InterruptedError, OutputError } from '../errors.ts';
+import type { Experiment, RunResult } from '../experiment.ts';
+import { flattenPaths } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import { writeJson } from '../run/atomic-write.ts';
+import { listenForInterrupt } from '../run/interrupt.ts';
+import { MetricLog } from '../run/metric-log.ts';
+import type { Output } from '../run/output.ts';
+import { createContext, existingArtifacts } from '../run/run-context.ts';
+import type { ContextParts } from '../run/run-context.ts';
+import { lockRun, saveState } from '../run/run-folder.ts';
+import type { RunFolder } from '../run/run-folder.ts';
+import { startNoLogger } from '../run/run-logger.ts';
+import type { RunEnd, RunLogger, StartRunLogger } from '../run/run-logger.ts';
+import { checkResult } from '../run/summary.ts';
+import type { Summary } from '../run/summary.ts';
+import { formatSeconds, Stopwatch } from '../stopwatch.ts';
+import { metricsTable } from './metrics-table.ts';
+import type { Options } from './options.ts';
+import type { Plan } from './plan.ts';
+import { showError, stackOf } from './show-error.ts';
+
+export interface Execution {
+  readonly experiment: Experiment;
+  readonly plan: Plan;
+  readonly options: Options;
+  readonly output: Output;
+  readonly command: string;
+  /** With all arguments, to run it again. */
+  readonly fullCommand: string;
+  readonly commit: string | null;
+  readonly startLogger: StartRunLogger;
+  /** Where --summary wants a copy. */
+  readonly summaryCopy: string | undefined;
+}
+
+/** @returns the exit code; whatever goes wrong has been shown, and the run's state says how it ended */
+export async function execute(execution: Execution): Promise<number> {
+  const { plan, output } = execution;
+  const unlock = lockRun(plan.folder.path);
+  output.logTo(plan.folder.path);
+  const interrupt = listenForInterrupt((by) => {
+    output.warn(`${by}: stopping after the current step with a checkpoint; once more to stop at once`);
+  });
+  const log = new MetricLog(join(plan.folder.path, 'metrics.jsonl'));
+  try {
+    return await runTracked(execution, interrupt.signal, log);
+  } finally {
+    log.close();
+    interrupt.release();
+    unlock();
+  }
+}
+
+async function runTracked(execution: Execution, signal: AbortSignal, log: MetricLog): Promise<number> {
+  const { plan, output, options } = execution;
+  let folder = saveState(plan.folder, { status: 'running' });
+  setDevice({ device: options.device, ...(options.threads === undefined ? {} : { threads: options.threads }) });
+  const logger = await openLogger(execution, folder);
+  if (logger.id !== '') folder = saveState(folder, { trackingId: logger.id });
+  const track = (call: () => void | Promise<void>) => {
+    Promise.resolve()
+      .then(call)
+      .catch((error: unknown) => output.warn(`tracking: ${(error as Error).message}`));
+  };
+  const parts = contextParts(execution, { signal, log, logger, track });
+  announce(execution, parts);
+  let status: RunEnd = 'FAILED';
+  try {
+    logStart(execution, parts);
+    const result = await execution.experiment.run(createContext(parts));
+    checkResult(result);
+    const summary = finish(execution, parts, result);
+    status = 'FINISHED';
+    saveState(folder, { status: 'finished' });
+    await endLogger(logger, status, output, existingArtifacts(parts.folder, summary.artifacts), parts.folder);
+    conclude(execution, parts, summary);
+    return EXIT.done;
+  } catch (error) {
+    return await endEarly(execution, folder, logger, status, error);
+  }
+}
+
+async function openLogger(
+  { experiment, plan, options, startLogger, output }: Execution,
+  { state }: RunFolder,
+): Promise<RunLogger> {
+  const none = () =>
+    startNoLogger({ experiment: experiment.name, runName: state.id, resume: undefined, config: plan.config });
+  if (!options.tracking) return none();
+  try {
+    return await startLogger({
+      experiment: experiment.name,
+      runName: state.id,
+      resume: state.trackingId,
+      config: plan.config,
+    });
+  } catch (error) {
+    output.warn(`tracking: ${(error as Error).message}; the run goes on without MLflow`);
+    return none();
+  }
+}
+
+function contextParts(
+  { experiment, plan, options, output }: Execution,
+  live: Pick<ContextParts, 'signal' | 'log' | 'logger' | 'track'>,
+): ContextParts {
+  const { device, threads } = deviceSettings();
+  return {
+    config: plan.config,
+    seed: plan.config['seed'] as number,
+    device,
+    threads,
+    folder: plan.folder.path,
+    experiment: experiment.name,
+    resumed: plan.resumed,
+    environment: environment(),
+    output,
+    stopwatch: new Stopwatch(),
+    checkpointSeconds: options.checkpointSeconds,
+    artifacts: new Set(['config.json', 'metrics.jsonl']),
+    ...live,
+  };
+}
+
+function announce(
+  { plan, output, options, commit }: Execution,
+  { environment: machine, device, threads, logger }: ContextParts,
+): void {
+  const { state, path } = plan.folder;
+  output.say(`${plan.resumed ? 'resuming' : 'run'} ${state.id}`);
+  output.say(
+    `  seed ${state.seed} · device ${device}, ${threads} threads · commit ${commit?.slice(0, 10) ?? 'none'}${commit?.endsWith('-dirty') === true ? ' with changes' : ''}`,
+  );
+  output.say(`  folder ${path}`);
+  if (options.tracking) output.say(`  MLflow ${logger.location}`);
+  output.log('info', 'environment', { ...machine });
+  if (plan.resumed && state.commit !== commit) {
+    output.warn(
+      `the run was started at commit ${state.commit ?? 'none'}, and goes on at ${commit ?? 'none'}: numbers may differ`,
+    );
+  }
+}
+
+/** All that is known before the first step. */
+function logStart({ experiment, plan, commit, command }: Execution, parts: ContextParts): void {
+  const { logger, track, environment: machine, device, threads } = parts;
+  if (plan.resumed && plan.folder.state.trackingId !== undefined) return;
+  const params = Object.entries(flattenPaths(plan.config)).map(([key, value]) => [key, plain(value)]);
+  track(() => logger.logParams(Object.fromEntries(params) as Record<string, string | number | boolean>));
+  const versions = Object.entries(machine.versions).map(([name, version]) => [`version.${name}`, version]);
+  const tags = {
+    'mlflow.note.content': experiment.claim,
+    'mlflow.source.name': command,
+    'git.commit': commit ?? 'none',
+    ...(commit === null ? {} : { 'mlflow.source.git.commit': commit.replace('-dirty', '') }),
+    'git.dirty': String(commit?.endsWith('-dirty') ?? false),
+    device,
+    threads: String(threads),
+    'environment.cpu': machine.cpu,
+    'environment.cores': String(machine.cores),
+    'environment.system': machine.system,
+    'environment.node': machine.node,
+    ...(Object.fromEntries(versions) as Record<string, string>),
+  };
+  track(() => logger.setTags(tags));
+}
+
+const plain = (value: unknown): string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : JSON.stringify(value);
+
+/** Logs the result, and writes the summary: after this the run is done. */
+function finish({ experiment, plan, commit }: Execution, parts: ContextParts, result: RunResult): Summary {
+  const { log, logger, track, folder, artifacts, stopwatch, device } = parts;
+  const last = log.records.at(-1)?.step ?? 0;
+  const baselines = result.baselines ?? {};
+  track(() => logger.logMetrics(result.metrics, last));
+  for (const [model, metrics] of Object.entries(baselines)) {
+    const named = Object.entries(metrics).map(([name, value]) => [`baselines/${model}/${name}`, value]);
+    track(() => logger.logMetrics(Object.fromEntries(named) as Record<string, number>, last));
+  }
+  log.finish();
+  const summary: Summary = {
+    experiment: experiment.name,
+    config: plan.config as JsonObject,
+    seed: parts.seed,
+    metrics: result.metrics,
+    baselines,
+    seconds: Math.round(stopwatch.seconds * 1000) / 1000,
+    device,
+    commit,
+    artifacts: existingArtifacts(folder, artifacts),
+  };
+  writeJson(join(folder, 'summary.json'), summary, 'the summary');
+  return summary;
+}
+
+function conclude({ output, summaryCopy }: Execution, { folder }: ContextParts, summary: Summary): void {
+  output.say(metricsTable(summary));
+  output.say(`done in ${formatSeconds(summary.seconds)}`);
+  const file = join(folder, 'summary.json');
+  if (summaryCopy !== undefined) copySummary(file, summaryCopy, summary);
+  output.result(file);
+}
+
+/** @throws {OutputError} that says where the summary is all the same */
+export function copySummary(file: string, copy: string, summary: unknown): void {
+  try {
+    writeJson(copy, summary, 'the copy of the summary');
+  } catch (error) {
+    if (error instanceof OutputError) error.message += `; the run itself is done, and its summary is ${file}`;
+    throw error;
+  }
+}
+
+async function endLogger(
+  logger: RunLogger,
+  status: RunEnd,
+  output: Output,
+  artifacts: readonly string[],
+  folder: string,
+): Promise<void> {
+  try {
+    for (const name of [...artifacts, 'summary.json']) {
+      const at = name.lastIndexOf('/');
+      await logger.logArtifact(join(folder, name), at < 0 ? undefined : name.slice(0, at));
+    }
+    await logger.end(status);
+  } catch (error) {
+    output.warn(`tracking: ${(error as Error).message}`);
+  }
+}
+
+async function endEarly(
+  execution: Execution,
+  folder: RunFolder,
+  logger: RunLogger,
+  ended: RunEnd,
+  error: unknown,
+): Promise<number> {
+  const { output, options, command } = execution;
+  const { path } = folder;
+  const interrupted = error instanceof InterruptedError;
+  output.log('error', (error as Error).message ?? String(error), { stack: stackOf(error) });
+  if (ended !== 'FINISHED') {
+    try {
+      saveState(folder, {
+        status: interrupted ? 'interrupted' : 'failed',
+        problem: String((error as Error).message ?? error),
+      });
+    } catch (cause) {
+      output.warn((cause as Error).message);
+    }
+    await endLogger(logger, interrupted ? 'KILLED' : 'FAILED', output, [], path);
+  }
+  if (interrupted) {
+    output.error(`interrupted by ${error.by}; go on with\n  ${command} --resume ${resumeName(execution, folder)}`);
+    return EXIT.interrupted;
+  }
+  output.error(
+    showError(error, { verbose: options.verbose, command, run: { path, id: resumeName(execution, folder) } }),
+  );
+  return (error as { exitCode?: number }).exitCode ?? EXIT.failed;
+}
+
+/** The id where the run is where it is looked for, otherwise its folder. */
+const resumeName = ({ options }: Execution, { path, state }: RunFolder): string =>
+  options.out === undefined && options.runsFolder === undefined ? state.id : path;

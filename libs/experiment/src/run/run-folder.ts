@@ -1,0 +1,213 @@
+/** @file The folder of a run, its state, and finding one to go on with. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+
+import { EXIT, OutputError, UsageError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { makeFolder, writeJson } from './atomic-write.ts';
+
+export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted';
+
+/** `run.json`: what is needed to find the run again and to go on with it. */
+export interface RunState {
+  readonly schema: 'weightspace-run/1';
+  readonly id: string;
+  readonly experiment: string;
+  readonly status: RunStatus;
+  readonly startedAt: string;
+  readonly seed: number;
+  readonly commit: string | null;
+  /** Id of the run in MLflow, once there is one. */
+  readonly trackingId?: string;
+  readonly problem?: string;
+}
+
+export interface RunFolder {
+  readonly path: string;
+  readonly state: RunState;
+}
+
+/** `<experiment>-<UTC time>-s<seed>-<6 letters>`, e.g. `siren-digits-20260131-104502-s3-k3x9f0`. */
+export function runId(experiment: string, config: JsonObject, seed: number, now: Date, attempt = 0): string {
+  const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const key = JSON.stringify([config, seed, now.toISOString(), process.pid, attempt]);
+  const digest = BigInt(`0x${createHash('sha256').update(key).digest('hex').slice(0, 16)}`);
+  return `${experiment}-${time}-s${seed}-${digest.toString(36).padStart(6, '0').slice(-6)}`;
+}
+
+/** Names of folders that a build or a cached target replaces as a whole. */
+const REPLACED = ['node_modules', 'dist', 'out-tsc', 'test-output', '.nx', 'zoos'];
+
+/** @throws {UsageError} when the folder lies where an Nx cache hit would remove it */
+export function refuseReplacedFolder(folder: string, option: string): void {
+  const full = resolve(folder);
+  const root = workspaceOf(full);
+  if (root === undefined) return;
+  const inside = relative(root, full)
+    .split(sep)
+    .find((part) => REPLACED.includes(part));
+  if (inside === undefined) return;
+  throw new UsageError(
+    `${option} ${folder}: must lie outside of "${inside}", which other targets replace as a whole; choose another folder, e.g. runs`,
+  );
+}
+
+/** The Nx workspace that a folder is in. */
+function workspaceOf(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, 'nx.json'))) return at;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+/**
+ * Makes the folder of a new run.
+ *
+ * @param out the folder itself; without it, one with the run's id is made in `parent`
+ * @throws {UsageError} when `out` has files in it
+ * @throws {OutputError} with exit code 2 when it can't be made
+ */
+export function createRunFolder(
+  parent: string,
+  out: string | undefined,
+  run: {
+    readonly experiment: string;
+    readonly config: JsonObject;
+    readonly seed: number;
+    readonly commit: string | null;
+  },
+): RunFolder {
+  const now = new Date();
+  refuseReplacedFolder(out ?? parent, out === undefined ? '--runs-folder' : '--out');
+  for (let attempt = 0; ; attempt++) {
+    const id = runId(run.experiment, run.config, run.seed, now, attempt);
+    const path = resolve(out ?? join(parent, id));
+    if (out === undefined) makeFolder(parent, 'the runs folder', EXIT.usage);
+    if (!makeEmptyFolder(path, out)) continue;
+    const { experiment, seed, commit } = run;
+    const startedAt = now.toISOString();
+    const state: RunState = { schema: 'weightspace-run/1', id, experiment, status: 'running', startedAt, seed, commit };
+    writeJson(join(path, 'config.json'), run.config, 'the config');
+    return saveState({ path, state }, {});
+  }
+}
+
+/** False when the name is taken, so that another id is needed. */
+function makeEmptyFolder(path: string, out: string | undefined): boolean {
+  try {
+    mkdirSync(path, { recursive: out !== undefined });
+  } catch (cause) {
+    if (out === undefined && (cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw new OutputError('the run folder', path, cause, EXIT.usage);
+  }
+  const found = readdirSync(path);
+  if (found.length === 0) return true;
+  throw new UsageError(
+    existsSync(join(path, 'run.json'))
+      ? `--out ${out}: holds a run already; go on with it by --resume ${out}, or choose another folder`
+      : `--out ${out}: must be empty or not exist, got a folder with ${found.slice(0, 3).join(', ')}${found.length > 3 ? ', …' : ''}`,
+  );
+}
+
+export function saveState({ path, state }: RunFolder, change: Partial<RunState>): RunFolder {
+  const next = { ...state, ...change };
+  writeJson(join(path, 'run.json'), next, "the run's state");
+  return { path, state: next };
+}
+
+/** @returns undefined when the folder holds no run */
+export function openRunFolder(path: string): RunFolder | undefined {
+  try {
+    const state = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as Partial<RunState>;
+    return state.schema === 'weightspace-run/1' ? { path: resolve(path), state: state as RunState } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The config that a run was started with. @throws {UsageError} when it can't be read */
+export function readConfig({ path }: RunFolder): JsonObject {
+  const file = join(path, 'config.json');
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as JsonObject;
+  } catch (cause) {
+    throw new UsageError(
+      `${file}: expected the run's settings, found ${(cause as Error).message}; start the run anew`,
+      { cause },
+    );
+  }
+}
+
+/** Runs of an experiment in a folder, the newest first. */
+export function listRuns(parent: string, experiment: string): RunFolder[] {
+  if (statSync(parent, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return readdirSync(parent)
+    .map((name) => openRunFolder(join(parent, name)))
+    .filter((run): run is RunFolder => run?.state.experiment === experiment)
+    .sort((a, b) => (a.state.startedAt < b.state.startedAt ? 1 : -1));
+}
+
+/**
+ * The run that `--resume WHAT` names: a folder, an id, or the beginning of an id.
+ *
+ * @throws {UsageError} when there is none, several, or one of another experiment
+ */
+export function findRun(what: string, parent: string, experiment: string, cwd: string): RunFolder {
+  const folder = isAbsolute(what) ? what : resolve(cwd, what);
+  const direct = openRunFolder(folder);
+  if (direct !== undefined) {
+    if (direct.state.experiment === experiment) return direct;
+    throw new UsageError(`--resume ${what}: must be a run of '${experiment}', got one of '${direct.state.experiment}'`);
+  }
+  const runs = listRuns(parent, experiment);
+  const found = runs.filter(({ path }) => basename(path).startsWith(what));
+  if (found.length === 1) return found[0]!;
+  const names = (found.length > 1 ? found : runs)
+    .slice(0, 5)
+    .map(({ path, state }) => `${basename(path)} (${state.status})`);
+  const problem = found.length > 1 ? 'fits several runs' : `no such run in ${shownPath(parent, cwd)}`;
+  const list = names.length === 0 ? 'there is none of this experiment' : names.join(', ');
+  throw new UsageError(`--resume ${what}: ${problem}; ${found.length > 1 ? '' : 'there: '}${list}`);
+}
+
+/** A path as the user would write it. */
+export const shownPath = (path: string, cwd: string): string => {
+  const short = relative(cwd, path);
+  return short === '' || short.startsWith('..') ? path : short;
+};
+
+/**
+ * Keeps two processes from writing one run.
+ *
+ * @returns releases the lock
+ * @throws {UsageError} when a living process of this machine holds it
+ */
+export function lockRun(path: string): () => void {
+  const file = join(path, 'lock');
+  for (;;) {
+    try {
+      writeFileSync(file, `${process.pid}\n`, { flag: 'wx' });
+      return () => rmSync(file, { force: true });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw new OutputError("the run's lock", file, cause);
+    }
+    const owner = Number.parseInt(readFileSync(file, 'utf8'), 10);
+    if (owner !== process.pid && isAlive(owner)) {
+      throw new UsageError(
+        `${path}: process ${owner} is writing this run; wait for it or stop it (if it isn't one, remove ${file})`,
+      );
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
