@@ -1,5 +1,5 @@
 /** @file Which run a command is about: a new one, or one to go on with. */
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 import { configDiff } from '../config/diff.ts';
 import { UsageError } from '../errors.ts';
@@ -40,7 +40,8 @@ export function planRun(experiment: Experiment, options: Options, place: PlanPla
     say('nothing to resume: there is no run of this experiment that was stopped; starting a new one');
   }
   const seed = config['seed'] as number;
-  const folder = createRunFolder(place.runs, options.out, {
+  const out = options.out === undefined ? undefined : resolve(place.cwd, options.out);
+  const folder = createRunFolder(place.runs, out, {
     experiment: experiment.name,
     config,
     seed,

@@ -77,11 +77,10 @@ async function start(
   const cwd = userFolder(surroundings.env);
   const runs =
     options.runsFolder === undefined ? resolve(surroundings.runsFolder ?? 'runs') : resolve(cwd, options.runsFolder);
-  const out = options.out === undefined ? {} : { out: resolve(cwd, options.out) };
   const summaryCopy = options.summary === undefined ? undefined : resolve(cwd, options.summary);
   if (summaryCopy !== undefined) checkWritable(summaryCopy, '--summary');
   const commit = commitText(gitState());
-  const plan = planRun(experiment, { ...options, ...out }, { runs, cwd, commit }, (text) => output.say(text));
+  const plan = planRun(experiment, options, { runs, cwd, commit }, (text) => output.say(text));
   if (plan.folder.state.status === 'finished') return showFinished(plan, output, summaryCopy);
   const startLogger = surroundings.startLogger ?? startTracking;
   const fullCommand = [command, ...argv.map(quoted)].join(' ');
