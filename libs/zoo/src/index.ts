@@ -1,1 +1,16 @@
-export {};
+export { inlineExecutor, workerExecutor } from './executor.ts';
+export type { Executor, Task } from './executor.ts';
+export { FIT_GROUP, fitSirens } from './fit/fit-sirens.ts';
+export type { FitOptions, FitResult } from './fit/fit-sirens.ts';
+export { renderOnGrid, sirenShapes } from './fit/grid-siren.ts';
+export type { GridSiren } from './fit/grid-siren.ts';
+export { dwsRecipe, nfnRecipe, sirenRate, sirenRecipes } from './fit/siren-recipe.ts';
+export type { SirenRecipe } from './fit/siren-recipe.ts';
+export { generateZoo, isZooFolder } from './generate-zoo.ts';
+export type { Chunk, GenerateOptions, ZooProgress } from './generate-zoo.ts';
+export { openZoo, SPLITS, Zoo } from './open-zoo.ts';
+export type { OpenZooOptions, SplitName } from './open-zoo.ts';
+export { openShard, writeShard, ZOO_SCHEMA } from './shard.ts';
+export type { ZooHeader, ZooRows } from './shard.ts';
+export { ZooError } from './zoo-error.ts';
+export type { ZooProblem } from './zoo-error.ts';

@@ -1,0 +1,130 @@
+/** @file `nx run data-mnist-siren:generate`: fits SIRENs to MNIST digits and keeps them as a zoo. */
+import { join, relative } from 'node:path';
+
+import {
+  EXIT,
+  exitCodeOf,
+  listenForInterrupt,
+  Output,
+  startProgress,
+  Stopwatch,
+  formatSeconds,
+} from '@weightspace/experiment';
+import { generateZoo, openZoo, sirenRecipes, workerExecutor, ZooError } from '@weightspace/zoo';
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+import { chunksOf, headerOf } from './plan.ts';
+import type { ZooPlan } from './plan.ts';
+
+interface Settings {
+  readonly recipe: string;
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
+  readonly seed: number;
+  readonly folder?: string;
+  readonly threads?: number;
+  readonly steps?: number;
+  readonly start: 'image' | 'shared';
+  readonly resume: boolean;
+  readonly quiet: boolean;
+}
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError('it must be a whole number, 0 or more.');
+};
+
+const command = new Command('data-mnist-siren:generate')
+  .description('Fits one SIREN to each of many MNIST digits and keeps them in a zoo.')
+  .addOption(new Option('--recipe <name>', 'how they are fitted').choices(Object.keys(sirenRecipes)).default('dws'))
+  .addOption(
+    new Option('--start <kind>', 'each digit its own random start, or one for all')
+      .choices(['image', 'shared'])
+      .default('image'),
+  )
+  .option('--train <n>', 'digits for training', count, 2000)
+  .option('--validation <n>', 'digits for validation', count, 0)
+  .option('--test <n>', 'digits for testing', count, 500)
+  .option('--steps <n>', "steps of Adam; the recipe's own when absent", count)
+  .option('--seed <n>', 'seed of the starts', count, 0)
+  .option('--folder <path>', 'where to; zoos/mnist-siren-<recipe>-<train> when absent')
+  .option('--threads <n>', 'cores to use; all when absent', count)
+  .option('--resume', 'continue what is in the folder', false)
+  .option('--quiet', 'no progress', false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npx nx run data-mnist-siren:generate                                  2,000 + 500 digits, DWS recipe
+  npx nx run data-mnist-siren:generate:full                             60,000 + 10,000 digits
+  npx nx run data-mnist-siren:generate -- --recipe nfn --train 10000    another recipe, another size
+
+A generation that was stopped goes on with --resume, and ends with the same bytes as if it had not been.`,
+  )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage));
+
+async function main(): Promise<number> {
+  const settings = command.parse().opts<Settings>();
+  const output = new Output(process, settings.quiet);
+  const recipe = { ...sirenRecipes[settings.recipe]!, start: settings.start };
+  const plan: ZooPlan = {
+    ...settings,
+    recipe: settings.steps === undefined ? recipe : { ...recipe, steps: settings.steps },
+  };
+  const folder = settings.folder ?? join('zoos', `mnist-siren-${settings.recipe}-${settings.train}`);
+  const interrupt = listenForInterrupt((by) =>
+    output.warn(`${by}: finishing the shards under way; a second one stops at once`),
+  );
+  const executor = workerExecutor(settings.threads === 0 ? undefined : settings.threads);
+  const watch = new Stopwatch();
+  try {
+    const chunks = chunksOf(plan);
+    const total = settings.train + settings.validation + settings.test;
+    let progress: ReturnType<typeof startProgress> | undefined;
+    const complete = await generateZoo({
+      folder,
+      header: headerOf(plan),
+      chunks,
+      task: { module: new URL('./fit-digits.ts', import.meta.url).href, name: 'fitDigits' },
+      executor,
+      resume: settings.resume,
+      signal: interrupt.signal,
+      onProgress: ({ rows, resumedRows }) => {
+        progress ??= startProgress(output, {
+          label: `fit ${settings.recipe}`,
+          total,
+          unit: 'digits',
+          done: resumedRows,
+        });
+        progress.update(rows);
+      },
+    });
+    progress?.stop();
+    if (!complete) {
+      output.say('stopped; go on with --resume');
+      return EXIT.interrupted;
+    }
+    output.say(`${await describe(folder)}; took ${formatSeconds(watch.seconds)}`);
+    output.result(relative('.', folder));
+    return EXIT.done;
+  } finally {
+    interrupt.release();
+    await executor.close();
+  }
+}
+
+/** Median and spread of the fits' quality. */
+async function describe(folder: string): Promise<string> {
+  const zoo = await openZoo(folder);
+  const psnr = Float64Array.from(zoo.fit('psnr').data).sort();
+  const at = (share: number) => psnr[Math.min(psnr.length - 1, Math.floor(share * psnr.length))]!.toFixed(1);
+  zoo.close();
+  return `${zoo.count} networks; PSNR in dB: median ${at(0.5)}, 5 % below ${at(0.05)}, 5 % above ${at(0.95)}`;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof ZooError || error instanceof RangeError ? EXIT.failed : exitCodeOf(error);
+});

@@ -1,0 +1,198 @@
+/** @file Making a zoo shard by shard, so that a stop at any moment loses at most the shards under way. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Executor, Task } from './executor.ts';
+import { lockFolder } from './lock.ts';
+import { appendManifest, MANIFEST, readManifest, rewriteManifest, SPEC, writeWhole } from './manifest.ts';
+import type { ManifestEntry } from './manifest.ts';
+import { writeShard, ZOO_SCHEMA } from './shard.ts';
+import type { ZooHeader, ZooRows } from './shard.ts';
+import { fileError, ZooError } from './zoo-error.ts';
+
+/** A deterministic, idempotent part of the work: the rows of one shard. */
+export interface Chunk {
+  /** File name, such as `train-00003.h5`. */
+  readonly shard: string;
+  readonly rows: number;
+  readonly networks: readonly [number, number];
+  /** What the task is called with. */
+  readonly input: unknown;
+}
+
+export interface ZooProgress {
+  readonly rows: number;
+  readonly totalRows: number;
+  /** Rows that were there before this call. */
+  readonly resumedRows: number;
+  readonly shard?: string;
+}
+
+export interface GenerateOptions {
+  readonly folder: string;
+  readonly header: ZooHeader;
+  readonly chunks: readonly Chunk[];
+  /** A function that makes the `ZooRows` of a chunk from its input. */
+  readonly task: Omit<Task, 'input'>;
+  readonly executor: Executor;
+  /** Continue what is there; without it, a folder with shards is refused. */
+  readonly resume?: boolean;
+  readonly onProgress?: (progress: ZooProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes the shards that are missing.
+ *
+ * @returns whether all shards are there; false when the signal stopped it before
+ * @throws {ZooError} when the folder holds another zoo, another process writes it, or a shard can't be written; what is listed stays
+ */
+export async function generateZoo(options: GenerateOptions): Promise<boolean> {
+  const { folder, chunks, onProgress } = options;
+  makeFolder(folder);
+  const unlock = lockFolder(folder);
+  try {
+    const done = prepare(options);
+    const missing = chunks.filter(({ shard }) => !done.has(shard));
+    const totalRows = chunks.reduce((sum, { rows }) => sum + rows, 0);
+    const resumedRows = totalRows - missing.reduce((sum, { rows }) => sum + rows, 0);
+    let rows = resumedRows;
+    onProgress?.({ rows, totalRows, resumedRows });
+    await runAll(missing, options, (entry) => {
+      appendManifest(folder, entry);
+      done.set(entry.shard, entry);
+      rows += entry.rows;
+      onProgress?.({ rows, totalRows, resumedRows, shard: entry.shard });
+    });
+    if (done.size === chunks.length) rewriteManifest(folder, [...done.values()]);
+    return done.size === chunks.length;
+  } finally {
+    unlock();
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw fileError('generateZoo', folder, 'to make the folder', cause);
+  }
+}
+
+/** Checks that the folder is this zoo's, and clears what an interrupted writer left. */
+function prepare({ folder, header, chunks, resume = false }: GenerateOptions): Map<string, ManifestEntry> {
+  const spec = `${JSON.stringify({ schema: ZOO_SCHEMA, ...header, shards: chunks.map(({ shard, rows }) => [shard, rows]) }, null, 2)}\n`;
+  const file = join(folder, SPEC);
+  if (existsSync(file)) {
+    const found = readFileSync(file, 'utf8');
+    if (found !== spec) throw otherZoo(file, found, spec);
+    if (!resume && readManifest(folder).length > 0) {
+      throw new ZooError('generateZoo', {
+        file,
+        expected: 'an empty folder',
+        found: `${readManifest(folder).length} finished shards`,
+        remedy: 'continue with --resume, or choose another folder',
+      });
+    }
+  } else {
+    writeWhole(file, spec);
+  }
+  const listed = readManifest(folder);
+  rewriteManifest(folder, listed);
+  const done = new Map(
+    listed.filter(({ shard }) => existsSync(join(folder, shard))).map((entry) => [entry.shard, entry]),
+  );
+  for (const name of readdirSync(folder)) {
+    const leftover = name.endsWith('.tmp') || (name.endsWith('.h5') && !done.has(name));
+    if (leftover) rmSync(join(folder, name));
+  }
+  if (done.size !== listed.length) rewriteManifest(folder, [...done.values()]);
+  return done;
+}
+
+/** Names the settings that differ. */
+function otherZoo(file: string, found: string, expected: string): ZooError {
+  const [a, b] = [found, expected].map((text) => flat(parseOrEmpty(text)));
+  const keys = [...new Set([...a!.keys(), ...b!.keys()])].filter((key) => a!.get(key) !== b!.get(key));
+  const shown = keys
+    .slice(0, 5)
+    .map((key) => `${key}: ${a!.get(key) ?? 'absent'} there, ${b!.get(key) ?? 'absent'} asked for`);
+  return new ZooError('generateZoo', {
+    file,
+    expected: 'the zoo that is asked for',
+    found: `another (${shown.join('; ')}${keys.length > 5 ? '; …' : ''})`,
+    remedy: 'choose another folder, or ask for the same zoo',
+  });
+}
+
+function parseOrEmpty(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+function flat(value: unknown, path = ''): Map<string, string> {
+  if (typeof value !== 'object' || value === null) return new Map([[path, JSON.stringify(value)]]);
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => [...flat(inner, path === '' ? key : `${path}.${key}`)]),
+  );
+}
+
+/** As many chunks at once as the executor runs; the first failure stops new ones and is thrown when the others are done. */
+async function runAll(
+  chunks: readonly Chunk[],
+  options: GenerateOptions,
+  onDone: (entry: ManifestEntry) => void,
+): Promise<void> {
+  const { executor, signal } = options;
+  let next = 0;
+  let failure: unknown;
+  const worker = async () => {
+    while (next < chunks.length && failure === undefined && !signal?.aborted) {
+      const chunk = chunks[next++]!;
+      try {
+        onDone(await makeShard(chunk, options));
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: executor.width }, worker));
+  if (failure !== undefined) throw failure;
+}
+
+async function makeShard(chunk: Chunk, { folder, header, task, executor }: GenerateOptions): Promise<ManifestEntry> {
+  const file = join(folder, chunk.shard);
+  const rows = (await runTask({ ...task, input: chunk.input }, chunk, executor)) as ZooRows;
+  if (rows.split.length !== chunk.rows)
+    throw new Error(
+      `internal: ${task.name} made ${rows.split.length} rows for ${chunk.shard}, which has ${chunk.rows}`,
+    );
+  const digest = await writeShard(file, header, rows);
+  return { shard: chunk.shard, rows: chunk.rows, sha256: digest, networks: chunk.networks };
+}
+
+/** A worker that dies takes one task with it, which is tried once more. */
+async function runTask(task: Task, { shard }: Chunk, executor: Executor): Promise<unknown> {
+  try {
+    return await executor.run(task);
+  } catch (first) {
+    if (!/exited|terminated/i.test(String(first))) throw named(shard, first);
+    try {
+      return await executor.run(task);
+    } catch (cause) {
+      throw named(shard, cause);
+    }
+  }
+}
+
+const named = (shard: string, cause: unknown) =>
+  cause instanceof ZooError
+    ? cause
+    : new Error(`generateZoo: the chunk ${shard} failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
+
+export const isZooFolder = (folder: string): boolean => existsSync(join(folder, MANIFEST));
