@@ -1,4 +1,5 @@
 /** @file Runs an experiment in its folder, from the first log entry to the summary. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { deviceSettings, setDevice } from '@weightspace/compute';
@@ -8,7 +9,8 @@ import { EXIT, InterruptedError, OutputError } from '../errors.ts';
 import type { Experiment, RunResult } from '../experiment.ts';
 import { flattenPaths } from '../json.ts';
 import type { JsonObject } from '../json.ts';
-import { writeJson } from '../run/atomic-write.ts';
+import { renderReport } from '../report/render-report.ts';
+import { writeAtomically, writeJson } from '../run/atomic-write.ts';
 import { listenForInterrupt } from '../run/interrupt.ts';
 import { MetricLog } from '../run/metric-log.ts';
 import type { Output } from '../run/output.ts';
@@ -24,6 +26,7 @@ import { formatSeconds, Stopwatch } from '../stopwatch.ts';
 import { metricsTable } from './metrics-table.ts';
 import type { Options } from './options.ts';
 import type { Plan } from './plan.ts';
+import { defaultSettings, reproduceCommand } from './reproduce.ts';
 import { showError, stackOf } from './show-error.ts';
 
 export interface Execution {
@@ -125,6 +128,7 @@ function contextParts(
     stopwatch: new Stopwatch(),
     checkpointSeconds: options.checkpointSeconds,
     artifacts: new Set(['config.json', 'metrics.jsonl']),
+    figures: new Map(),
     ...live,
   };
 }
@@ -149,7 +153,7 @@ function announce(
 }
 
 /** All that is known before the first step. */
-function logStart({ experiment, plan, commit, command }: Execution, parts: ContextParts): void {
+function logStart({ experiment, plan, commit, fullCommand }: Execution, parts: ContextParts): void {
   const { logger, track, environment: machine, device, threads } = parts;
   if (plan.resumed && plan.folder.state.trackingId !== undefined) return;
   const params = Object.entries(flattenPaths(plan.config)).map(([key, value]) => [key, plain(value)]);
@@ -157,7 +161,7 @@ function logStart({ experiment, plan, commit, command }: Execution, parts: Conte
   const versions = Object.entries(machine.versions).map(([name, version]) => [`version.${name}`, version]);
   const tags = {
     'mlflow.note.content': experiment.claim,
-    'mlflow.source.name': command,
+    'mlflow.source.name': fullCommand,
     'git.commit': commit ?? 'none',
     ...(commit === null ? {} : { 'mlflow.source.git.commit': commit.replace('-dirty', '') }),
     'git.dirty': String(commit?.endsWith('-dirty') ?? false),
@@ -176,7 +180,8 @@ const plain = (value: unknown): string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : JSON.stringify(value);
 
 /** Logs the result, and writes the summary: after this the run is done. */
-function finish({ experiment, plan, commit }: Execution, parts: ContextParts, result: RunResult): Summary {
+function finish(execution: Execution, parts: ContextParts, result: RunResult): Summary {
+  const { experiment, plan, commit } = execution;
   const { log, logger, track, folder, artifacts, stopwatch, device } = parts;
   const last = log.records.at(-1)?.step ?? 0;
   const baselines = result.baselines ?? {};
@@ -186,6 +191,7 @@ function finish({ experiment, plan, commit }: Execution, parts: ContextParts, re
     track(() => logger.logMetrics(Object.fromEntries(named) as Record<string, number>, last));
   }
   log.finish();
+  artifacts.add('report.html');
   const summary: Summary = {
     experiment: experiment.name,
     config: plan.config as JsonObject,
@@ -195,15 +201,40 @@ function finish({ experiment, plan, commit }: Execution, parts: ContextParts, re
     seconds: Math.round(stopwatch.seconds * 1000) / 1000,
     device,
     commit,
-    artifacts: existingArtifacts(folder, artifacts),
+    artifacts: existingArtifacts(folder, artifacts, ['report.html']),
   };
+  writeReport(execution, parts, summary);
   writeJson(join(folder, 'summary.json'), summary, 'the summary');
   return summary;
 }
 
+function writeReport(
+  { experiment, plan, command }: Execution,
+  { folder, figures, environment: machine, log }: ContextParts,
+  summary: Summary,
+): void {
+  const shown = [...figures].map(([name, caption]) => ({
+    name,
+    caption,
+    svg: readFileSync(join(folder, 'plots', `${name}.svg`), 'utf8'),
+  }));
+  const html = renderReport({
+    summary,
+    claim: experiment.claim,
+    id: plan.folder.state.id,
+    startedAt: plan.folder.state.startedAt,
+    steps: log.records.at(-1)?.step,
+    defaults: defaultSettings(experiment),
+    environment: machine,
+    figures: shown,
+    command: reproduceCommand(experiment, plan.config, summary.device, command),
+  });
+  writeAtomically(join(folder, 'report.html'), html, 'the report');
+}
+
 function conclude({ output, summaryCopy }: Execution, { folder }: ContextParts, summary: Summary): void {
   output.say(metricsTable(summary));
-  output.say(`done in ${formatSeconds(summary.seconds)}`);
+  output.say(`done in ${formatSeconds(summary.seconds)}; report: ${join(folder, 'report.html')}`);
   const file = join(folder, 'summary.json');
   if (summaryCopy !== undefined) copySummary(file, summaryCopy, summary);
   output.result(file);

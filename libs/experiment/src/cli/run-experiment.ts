@@ -19,6 +19,7 @@ import { CommandLineStop, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { planRun } from './plan.ts';
 import type { Plan } from './plan.ts';
+import { quoted } from './reproduce.ts';
 import { schemaOf } from './settings.ts';
 import { showError } from './show-error.ts';
 
@@ -127,5 +128,3 @@ function commandOf(env: NonNullable<Surroundings['env']>): string {
   const script = process.argv[1];
   return script === undefined ? 'node' : `node ${relative(process.cwd(), script)}`;
 }
-
-const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -7,6 +7,9 @@ import type { Device, NdArrays } from '@weightspace/compute';
 
 import type { Environment } from '../environment/environment.ts';
 import type { Config } from '../experiment.ts';
+import { textIsVisible } from '../plot/fonts.ts';
+import { plotToPng } from '../plot/plot.ts';
+import type { Plot } from '../plot/plot.ts';
 import type { JsonObject } from '../json.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 import { writeAtomically } from './atomic-write.ts';
@@ -63,6 +66,8 @@ export interface RunContext<C extends JsonObject = JsonObject> extends Stage {
   artifact(name: string): string;
   /** Writes an artifact. */
   writeArtifact(name: string, content: string | Uint8Array): void;
+  /** Writes a plot as `plots/<name>.svg` and `.png`, which the report shows. */
+  savePlot(name: string, plot: Plot, caption?: string): Promise<void>;
   /**
    * A part of the run with a result of its own, such as one of several models: a resumed run has it done when it was.
    *
@@ -95,6 +100,8 @@ export interface ContextParts {
   /** Least time between two checkpoints; 0 saves at every safe point. */
   readonly checkpointSeconds: number;
   readonly artifacts: Set<string>;
+  /** Captions of the saved plots by name. */
+  readonly figures: Map<string, string>;
 }
 
 /** A checkpoint may take this share of the time at most. */
@@ -106,6 +113,7 @@ export function createContext(parts: ContextParts): RunContext {
   const { folder, log, logger, output, artifacts } = parts;
   const owner: CheckpointOwner = { experiment: parts.experiment, config: parts.config };
   const breathe = breather();
+  const warnOfFonts = once(() => output.warn(NO_FONT));
   const finished = new Map<string, Required<StageResult<unknown>>>();
   const main = createStage(parts, owner, join(folder, 'checkpoints', 'main'), breathe);
   const artifact = (name: string) => {
@@ -142,6 +150,13 @@ export function createContext(parts: ContextParts): RunContext {
     warn: (text) => output.warn(text),
     artifact,
     writeArtifact: (name, content) => writeAtomically(artifact(name), content, 'the artifact'),
+    async savePlot(name, plot, caption = '') {
+      if (!/^[\w-]+$/.test(name)) throw new RangeError(`savePlot: name must be letters, digits, - or _, got '${name}'`);
+      if (!(await textIsVisible())) warnOfFonts();
+      writeAtomically(artifact(`plots/${name}.svg`), plot.svg, 'the plot');
+      writeAtomically(artifact(`plots/${name}.png`), await plotToPng(plot), 'the plot');
+      parts.figures.set(name, caption);
+    },
     async stage(name, work) {
       if (!/^[\w-]+$/.test(name)) throw new RangeError(`stage: name must be letters, digits, - or _, got '${name}'`);
       const known = finished.get(name);
@@ -194,16 +209,29 @@ function createStage(parts: ContextParts, owner: CheckpointOwner, folder: string
 }
 
 /** What the run itself keeps in a checkpoint. */
-const runPart = ({ log, stopwatch, artifacts }: ContextParts): JsonObject => ({
+const runPart = ({ log, stopwatch, artifacts, figures }: ContextParts): JsonObject => ({
   position: log.position(),
   seconds: stopwatch.seconds,
   artifacts: [...artifacts],
+  figures: [...figures],
 });
 
-function goBack({ log, stopwatch, artifacts }: ContextParts, run: JsonObject): void {
+function goBack({ log, stopwatch, artifacts, figures }: ContextParts, run: JsonObject): void {
   log.rewind(run['position'] as number);
   stopwatch.resumeFrom(run['seconds'] as number);
   for (const name of run['artifacts'] as readonly string[]) artifacts.add(name);
+  for (const [name, caption] of run['figures'] as readonly (readonly [string, string])[]) figures.set(name, caption);
+}
+
+const NO_FONT =
+  'plots as PNG have no text, since this machine has no font; install one (npm install dejavu-fonts-ttf, or the system package fonts-dejavu-core). As SVG they are whole';
+
+function once(call: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) call();
+    done = true;
+  };
 }
 
 /** Lets timers and signals have their turn now and then. */
@@ -216,6 +244,8 @@ function breather(): () => Promise<void> {
   };
 }
 
-/** Artifacts that are really there, in the order they were named. */
-export const existingArtifacts = (folder: string, names: Iterable<string>): string[] =>
-  [...names].filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true);
+/** Artifacts that are really there or are about to be, in the order they were named. */
+export const existingArtifacts = (folder: string, names: Iterable<string>, coming: readonly string[] = []): string[] =>
+  [...names].filter(
+    (name) => coming.includes(name) || statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true,
+  );
