@@ -53,8 +53,9 @@ function estimateWidth(item: unknown, text: unknown): number {
 }
 
 /** The scale and axis of an encoding channel; `values` are what is drawn on it. */
-export function channel(axis: Axis, values: readonly number[] = []): object {
-  const domain = axis.domain ?? (axis.log === true ? extent(values) : undefined);
+export function channel(axis: Axis, values: readonly number[]): object {
+  const empty = values.length === 0;
+  const domain = axis.domain ?? (empty ? ([1, 10] as const) : axis.log === true ? extent(values) : undefined);
   const scale = {
     ...(axis.log === true ? { type: 'log', nice: false } : { zero: false, nice: domain === undefined }),
     ...(domain === undefined ? {} : { domain, clamp: true }),
@@ -68,11 +69,10 @@ export function channel(axis: Axis, values: readonly number[] = []): object {
   return { type: 'quantitative', title: axis.title, scale, axis: shown };
 }
 
-/** Smallest and largest value; a single value gets room around it, and none gives undefined. */
-function extent(values: readonly number[]): readonly [number, number] | undefined {
+/** Smallest and largest value; a single one gets room around it. */
+function extent(values: readonly number[]): readonly [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  if (low > high) return undefined;
   return low === high ? [low / 2, high * 2] : [low, high];
 }
 

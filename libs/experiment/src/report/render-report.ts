@@ -94,10 +94,14 @@ function resultsTable({ metrics, baselines }: Summary): string {
   return table(['metric', 'this run', ...models.map(([model]) => model)], rows, 'numbers');
 }
 
+/** Wider figures take a row of their own. */
+const WIDE = 640;
+
 function figure({ name, caption, svg }: Figure, at: number): string {
   const label = escapeXml(caption === '' ? name : caption);
   const text = caption === '' ? '' : `<figcaption>${escapeXml(caption)}</figcaption>`;
-  return `<figure role="img" aria-label="${label}">${inlineSvg(svg, `f${at}-`)}${text}</figure>`;
+  const width = Number(/<svg[^>]* width="([\d.]+)"/.exec(svg)?.[1] ?? 0);
+  return `<figure${width > WIDE ? ' class="wide"' : ''} role="img" aria-label="${label}">${inlineSvg(svg, `f${at}-`)}${text}</figure>`;
 }
 
 /** SVG as a part of HTML: without its namespaces, and with ids of its own, since two plots may use the same. */

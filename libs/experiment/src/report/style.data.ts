@@ -23,6 +23,7 @@ td { overflow-wrap: anywhere; }
 small { color: var(--faint); }
 .figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
 figure { margin: 0; padding: 0.6rem; background: #ffffff; border: 1px solid var(--line); border-radius: 8px; text-align: center; }
+figure.wide { grid-column: 1 / -1; }
 figure svg { max-width: 100%; height: auto; }
 figcaption { color: #57606a; font-size: 0.88rem; padding: 0.2rem 0.4rem; text-align: left; }
 pre { margin: 0; padding: 0.8rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; }
