@@ -1,0 +1,74 @@
+/** @file A zoo in memory, as training wants it. */
+import { resolve } from 'node:path';
+
+import type { Architecture } from '@weightspace/architecture';
+import { takeRows } from '@weightspace/compute';
+import type { NdArray, NdArrays } from '@weightspace/compute';
+import { mapValues } from '@weightspace/compute';
+import { UsageError } from '@weightspace/experiment';
+import { openZoo } from '@weightspace/zoo';
+import type { SirenRecipe } from '@weightspace/zoo';
+
+/** Networks with a class each. */
+export interface ZooData {
+  readonly path: string;
+  readonly architecture: Architecture;
+  readonly recipe: SirenRecipe;
+  /** By parameter; `[N, …shape]`. */
+  readonly weights: NdArrays;
+  readonly labels: Int32Array;
+  readonly classes: readonly string[];
+  readonly psnr: Float32Array;
+  /** Numbers of the networks of each part. */
+  readonly train: Int32Array;
+  readonly validation: Int32Array;
+  readonly test: Int32Array;
+}
+
+/**
+ * @param trainSize how many of the training networks to use, from the first on; all when 0
+ * @throws {ZooError} when the zoo can't be read
+ * @throws {UsageError} when it has no labels, or no networks for training or testing
+ */
+export async function loadZooData(path: string, trainSize = 0): Promise<ZooData> {
+  const zoo = await openZoo(resolve(path));
+  try {
+    if (!zoo.targetNames().includes('label')) {
+      throw new UsageError(
+        `zoo ${path}: expected a target 'label', found ${zoo.targetNames().join(', ') || 'no targets'}; choose a zoo with classes`,
+      );
+    }
+    const labels = zoo.target('label').data as Int32Array;
+    const [train, validation, test] = [zoo.rowsOf('train'), zoo.rowsOf('validation'), zoo.rowsOf('test')];
+    if (train.length === 0 || test.length === 0) {
+      throw new UsageError(
+        `zoo ${path}: expected networks for training and for testing, found ${train.length} and ${test.length}; generate it with both`,
+      );
+    }
+    if (trainSize > train.length)
+      throw new UsageError(`zoo ${path}: has ${train.length} networks for training, asked for ${trainSize}`);
+    return {
+      path,
+      architecture: zoo.architecture,
+      recipe: zoo.header.recipe as SirenRecipe,
+      weights: zoo.parameters(),
+      labels,
+      classes: Array.from({ length: Math.max(...labels) + 1 }, (_, i) => String(i)),
+      psnr: zoo.fit('psnr').data as Float32Array,
+      train: trainSize === 0 ? train : train.slice(0, trainSize),
+      validation,
+      test,
+    };
+  } finally {
+    zoo.close();
+  }
+}
+
+export const weightsOf = (data: ZooData, rows: ArrayLike<number>): NdArrays =>
+  mapValues(data.weights, (array) => takeRows(array, rows));
+
+export const labelsOf = (data: ZooData, rows: ArrayLike<number>): NdArray => ({
+  dtype: 'int32',
+  shape: [rows.length],
+  data: Int32Array.from(rows as ArrayLike<number>, (row) => data.labels[row]!),
+});

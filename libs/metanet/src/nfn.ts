@@ -1,0 +1,196 @@
+/** @file Neural functional networks: NP and HNP. */
+import type { Architecture } from '@weightspace/architecture';
+import { countParameters, mapValues, RandomStream, tf, toTensor } from '@weightspace/compute';
+import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+
+import {
+  fold,
+  foldAll,
+  fourierFeatures,
+  fourierFrequencies,
+  measureScales,
+  positionParameters,
+  sinusoidalChannels,
+  sinusoidalCodes,
+} from './layers/encoding.ts';
+import type { PositionContext } from './layers/encoding.ts';
+import { equivariantLinear, equivariantLinearParameters } from './layers/equivariant-linear.ts';
+import { layoutOf } from './layers/layout.ts';
+import type { Layout, Permutable } from './layers/layout.ts';
+import { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
+import { pool, pooledFeatures } from './layers/pool.ts';
+import { probeFeatures, probeParameters } from './layers/probe-features.ts';
+import { MetanetError } from './metanet.ts';
+import type { Metanet } from './metanet.ts';
+import type { MetanetKind } from './registry.ts';
+
+export const nfnSettings = {
+  /** Channels of each equivariant layer. */
+  channels: [64, 64, 64] as readonly number[],
+  /** Gaussian frequencies of the raw weights; the channels that go in are twice as many. */
+  frequencies: 64,
+  frequencyScale: 3,
+  /** How inputs and outputs are told apart: `learned`, `sinusoidal` or `none`. */
+  position: 'learned',
+  /** Frequencies of `sinusoidal`. */
+  bands: 6,
+  /** Learned inputs on which every network is run; 0 for none. */
+  probes: 0,
+  /** What is kept apart in pooling: `hnp` keeps inputs and outputs, `np` nothing. */
+  pool: 'hnp',
+  /** Widths of the head's hidden layers. */
+  head: [256, 256] as readonly number[],
+  dropout: 0.2,
+  /** Divide each parameter by its root mean square over the training networks. */
+  normalize: true,
+};
+export type NfnSettings = typeof nfnSettings;
+
+const published = {
+  channels: [512, 512, 512],
+  frequencies: 128,
+  frequencyScale: 10,
+  position: 'sinusoidal',
+  probes: 0,
+  head: [1000, 1000],
+  dropout: 0.5,
+  normalize: false,
+} as const satisfies Partial<NfnSettings>;
+
+export const nfnNp: MetanetKind<NfnSettings> = {
+  kind: 'nfn-np',
+  family: 'NFN',
+  source: 'Zhou et al. 2023, arXiv:2302.14040, eq. 5',
+  symmetry: 'invariant to permutations of hidden neurons; its layers also commute with those of inputs and outputs',
+  settings: nfnSettings,
+  published: {
+    settings: published,
+    sizes: [2, 32, 32, 1],
+    outputs: 10,
+    parameterCount: 45_700_000,
+    departs: 'one bias per output tensor in place of one per map',
+  },
+  create: (architecture, outputs, settings) => createNfn('nfn-np', 'all', architecture, outputs, settings),
+};
+
+export const nfnHnp: MetanetKind<NfnSettings> = {
+  kind: 'nfn-hnp',
+  family: 'NFN',
+  source: 'Zhou et al. 2023, arXiv:2302.14040, appendix A',
+  symmetry: 'invariant to permutations of hidden neurons',
+  settings: { ...nfnSettings, position: 'none' },
+  published: {
+    settings: { ...published, position: 'none' },
+    sizes: [2, 32, 32, 1],
+    outputs: 10,
+    parameterCount: 68_800_000,
+    departs:
+      'the complete basis without its redundant copies, and with the map from the last hidden bias that the public code lacks',
+  },
+  create: (architecture, outputs, settings) => createNfn('nfn-hnp', 'hidden', architecture, outputs, settings),
+};
+
+/** What both kinds are made of. */
+function createNfn(
+  kind: string,
+  permutable: Permutable,
+  architecture: Architecture,
+  outputs: number,
+  settings: NfnSettings,
+): Metanet {
+  check(kind, settings);
+  const layout = layoutOf(kind, architecture, permutable);
+  const position: PositionContext = {
+    layout,
+    fixed: new Set(architecture.spaces.filter((s) => !s.free).map((s) => s.name)),
+    axesOf: new Map(architecture.parameters.map((p) => [p.name, p.axes])),
+  };
+  const free = new Set(
+    [...layout.spaces.keys()].filter((space) => settings.pool === 'np' || !position.fixed.has(space)),
+  );
+  const encoded = 2 * settings.frequencies;
+  const first = encoded + (settings.position === 'sinusoidal' ? sinusoidalChannels(settings.bands) : 0);
+  const widths = [first, ...settings.channels];
+  const initialize = (stream: RandomStream): NdArrays => ({
+    ...(settings.position === 'learned' ? positionParameters(position, encoded, stream.split('position')) : {}),
+    ...(settings.probes > 0 ? probeParameters(kind, architecture, settings.probes, first, stream.split('probe')) : {}),
+    ...(Object.assign(
+      {},
+      ...settings.channels.map((d, i) => equivariantLinearParameters(`layer${i + 1}`, layout, widths[i]!, d, stream)),
+    ) as NdArrays),
+    ...headParameters(pooledFeatures(layout, widths.at(-1)!, free), outputs, settings, stream),
+  });
+  const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
+  const encode = (params: Tensors, fixed: Tensors, weights: Tensors) =>
+    encodeWeights(params, fixed, weights, codes, layout);
+  const apply = (params: Tensors, fixed: Tensors, weights: Tensors, noise?: Tensors): Tensor => {
+    let x: Tensors = encode(params, fixed, weights);
+    if (settings.probes > 0) x = withProbes(x, probeFeatures(params, architecture, weights), layout);
+    settings.channels.forEach((_, i) => {
+      x = mapValues(equivariantLinear(params, `layer${i + 1}`, layout, x), (value) => tf.relu(value) as Tensor);
+    });
+    return applyHead(params, pool(layout, x, free), settings, noise);
+  };
+  return {
+    kind,
+    architecture,
+    outputs,
+    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    initialize,
+    measure: (weights, stream) => ({
+      frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
+      ...(settings.normalize ? prefixScales(measureScales(weights)) : {}),
+    }),
+    noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
+    apply,
+  };
+}
+
+/** Probe features `[B, N, C]` are added to those of their bias. */
+function withProbes(x: Tensors, features: Tensors, layout: Layout): Tensors {
+  const probed = layout.tensors.filter(({ name }) => features[name] !== undefined);
+  return {
+    ...x,
+    ...Object.fromEntries(probed.map((t) => [t.name, tf.add(x[t.name]!, fold(t, features[t.name]!)) as Tensor])),
+  };
+}
+
+const prefixScales = (scales: NdArrays): NdArrays =>
+  Object.fromEntries(Object.entries(scales).map(([name, value]) => [`scale.${name}`, value]));
+
+function encodeWeights(
+  params: Tensors,
+  fixed: Tensors,
+  weights: Tensors,
+  codes: NdArrays,
+  layout: Layout,
+): Record<string, Tensor> {
+  const encoded = Object.fromEntries(
+    layout.tensors.map(({ name }) => {
+      const scale = fixed[`scale.${name}`];
+      const raw = scale ? tf.div(weights[name]!, scale) : weights[name]!;
+      const features = fourierFeatures(raw, fixed['frequencies']!);
+      const learned = params[`position.${name}`];
+      const placed = learned ? (tf.add(features, learned) as Tensor) : features;
+      return [name, codes[name] ? withCodes(placed, codes[name]) : placed];
+    }),
+  );
+  return foldAll(layout, encoded);
+}
+
+function withCodes(x: Tensor, code: NdArrays[string]): Tensor {
+  return tf.concat([x, tf.tile(toTensor(code), [x.shape[0]!, ...code.shape.slice(1).map(() => 1)])], x.rank - 1);
+}
+
+function check(kind: string, { channels, frequencies, position, pool: pooling, dropout, probes }: NfnSettings): void {
+  const whole = (value: number, least: number) => Number.isInteger(value) && value >= least;
+  if (channels.length === 0 || !channels.every((c) => whole(c, 1)))
+    throw new MetanetError(kind, `channels must be one or more whole numbers above 0, got [${channels.join(', ')}]`);
+  if (!whole(frequencies, 1))
+    throw new MetanetError(kind, `frequencies must be a whole number above 0, got ${frequencies}`);
+  if (!whole(probes, 0)) throw new MetanetError(kind, `probes must be a whole number, 0 or more, got ${probes}`);
+  if (!['none', 'learned', 'sinusoidal'].includes(position))
+    throw new MetanetError(kind, `position must be none, learned or sinusoidal, got '${position}'`);
+  if (!['hnp', 'np'].includes(pooling)) throw new MetanetError(kind, `pool must be hnp or np, got '${pooling}'`);
+  if (!(dropout >= 0 && dropout < 1)) throw new MetanetError(kind, `dropout must be in [0, 1), got ${dropout}`);
+}
