@@ -1,1 +1,6 @@
-export {};
+export { compose } from './augmentation.ts';
+export type { Augmentation } from './augmentation.ts';
+export { inputMap, rotation, scaling, shear, translation } from './input-maps.ts';
+export { permutation, phase, sign } from './neuron-symmetries.ts';
+export { noise } from './noise.ts';
+export { augmentationNames, augmentationsOf } from './registry.ts';
