@@ -49,3 +49,5 @@ export type { FontOptions } from './plot/fonts.ts';
 export type { Axis } from './plot/vega.ts';
 export { renderReport } from './report/render-report.ts';
 export type { Figure, ReportInput } from './report/render-report.ts';
+export { meanInterval } from './statistics.ts';
+export type { MeanInterval } from './statistics.ts';

@@ -67,11 +67,7 @@ async function runTracked(execution: Execution, signal: AbortSignal, log: Metric
   setDevice({ device: options.device, ...(options.threads === undefined ? {} : { threads: options.threads }) });
   const logger = await openLogger(execution, folder);
   if (logger.id !== '') folder = saveState(folder, { trackingId: logger.id });
-  const track = (call: () => void | Promise<void>) => {
-    Promise.resolve()
-      .then(call)
-      .catch((error: unknown) => output.warn(`tracking: ${(error as Error).message}`));
-  };
+  const track = tracker(output);
   const parts = contextParts(execution, { signal, log, logger, track });
   announce(execution, parts);
   let status: RunEnd = 'FAILED';
@@ -88,6 +84,24 @@ async function runTracked(execution: Execution, signal: AbortSignal, log: Metric
   } catch (error) {
     return await endEarly(execution, folder, logger, status, error);
   }
+}
+
+/** Calls the logger; of its problems each is shown once, and the run goes on. */
+function tracker(output: Output): ContextParts['track'] {
+  const shown = new Set<string>();
+  const report = (error: unknown) => {
+    const { message } = error as Error;
+    if (shown.has(message)) return;
+    shown.add(message);
+    output.warn(`tracking: ${message}`);
+  };
+  return (call) => {
+    try {
+      Promise.resolve(call()).catch(report);
+    } catch (error) {
+      report(error);
+    }
+  };
 }
 
 async function openLogger(
