@@ -36,6 +36,12 @@ const mended: readonly (readonly [string, (x: Tensor) => Tensor, number[]])[] = 
   ['reversed exclusive cumsum over the middle axis', (x) => tf.cumsum(x, 1, true, true), [2, 3, 4]],
   ['the largest three', (x) => tf.topk(x, 3).values, [2, 5]],
   ['relu off its kink', (x) => tf.relu(tf.add(x, tf.sign(x))), [3, 4]],
+  ['product with a shared left matrix', (x) => tf.matMul(x, toTensor(real('batch', [3, 4, 2]))), [1, 2, 4]],
+  [
+    'product with a shared right matrix, both transposed',
+    (x) => tf.matMul(toTensor(real('batch', [3, 4, 2])), x, true, true),
+    [1, 3, 4],
+  ],
   ['maximum with a broadcast', (x) => tf.maximum(x, other), [4]],
   ['minimum with a broadcast', (x) => tf.minimum(other, x), [4]],
   ['squared difference with a broadcast', (x) => tf.squaredDifference(x, other), [4]],

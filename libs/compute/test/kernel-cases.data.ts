@@ -236,13 +236,13 @@ const matMulCases: KernelCase[] = transpositions.flatMap(([ta, tb]) => [
     `matMul with a shared right ${ta} ${tb}`,
     (a: Tensor, b: Tensor) => tf.matMul(a, b, ta, tb),
     [sized([2], 3, 4, ta), sized([1], 4, 5, tb)],
-    false,
+    true,
   ),
   of(
     `matMul with a shared left ${ta} ${tb}`,
     (a: Tensor, b: Tensor) => tf.matMul(a, b, ta, tb),
     [sized([1], 3, 4, ta), sized([2], 4, 5, tb)],
-    false,
+    true,
   ),
   of(
     `matMul with a broadcast right ${ta} ${tb}`,

@@ -1,6 +1,6 @@
 export { inlineExecutor, workerExecutor } from './executor.ts';
 export type { Executor, Task } from './executor.ts';
-export { FIT_GROUP, fitSirens } from './fit/fit-sirens.ts';
+export { FIT_GROUP, fitSirens, pack, unpack } from './fit/fit-sirens.ts';
 export type { FitOptions, FitResult } from './fit/fit-sirens.ts';
 export { renderOnGrid, sirenShapes } from './fit/grid-siren.ts';
 export type { GridSiren } from './fit/grid-siren.ts';

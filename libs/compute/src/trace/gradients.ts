@@ -64,6 +64,17 @@ const choice =
     return { a: () => toShape(part(ofA(a, b)), a.shape), b: () => toShape(part(ofB(a, b)), b.shape) };
   };
 
+/** Products of batches of which one repeats a matrix: tfjs forgets to sum over the copies. */
+const batchMatMul: GradFunc = (dy, saved, attrs) => {
+  const [a, b] = saved as [Tensor, Tensor];
+  const { transposeA, transposeB } = attrs as unknown as { transposeA: boolean; transposeB: boolean };
+  const g = dy as Tensor;
+  return {
+    a: () => toShape(transposeA ? tf.matMul(b, g, transposeB, true) : tf.matMul(g, b, false, !transposeB), a.shape),
+    b: () => toShape(transposeB ? tf.matMul(g, a, true, transposeA) : tf.matMul(a, g, !transposeA, false), b.shape),
+  };
+};
+
 const squaredDifference: GradFunc = (dy, saved) => {
   const [a, b] = saved as [Tensor, Tensor];
   const slope = () => tf.mul(tf.mul(dy as Tensor, 2), tf.sub(a, b));
@@ -80,6 +91,7 @@ export function fixGradients(): void {
   replace({ kernelName: 'TopK', inputsToSave: ['x'], outputsToSave: [false, true], gradFunc: topK });
   replace({ kernelName: 'Sum', inputsToSave: ['x'], gradFunc: spread(() => 1) });
   replace({ kernelName: 'Mean', inputsToSave: ['x'], gradFunc: spread((size) => 1 / size) });
+  replace({ kernelName: 'BatchMatMul', inputsToSave: ['a', 'b'], gradFunc: batchMatMul });
   replace({ kernelName: 'Maximum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.greaterEqual, tf.less) });
   replace({ kernelName: 'Minimum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.lessEqual, tf.greater) });
   replace({ kernelName: 'SquaredDifference', inputsToSave: ['a', 'b'], gradFunc: squaredDifference });

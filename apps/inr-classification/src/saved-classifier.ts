@@ -1,0 +1,88 @@
+/** @file A trained classifier on disk: `classifier.json`, its arrays, and a standalone ONNX model. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { defineArchitecture } from '@weightspace/architecture';
+import type { Architecture, ArchitectureSpec } from '@weightspace/architecture';
+import { exportOnnx, loadSafetensors, saveSafetensors } from '@weightspace/compute';
+import type { NdArrays, Tensors } from '@weightspace/compute';
+import { UsageError } from '@weightspace/experiment';
+import type { RunContext } from '@weightspace/experiment';
+import { createMetanet } from '@weightspace/metanet';
+import type { Metanet, Settings } from '@weightspace/metanet';
+
+import { under } from './train-classifier.ts';
+import { weightsOf } from './zoo-data.ts';
+import type { ZooData } from './zoo-data.ts';
+
+const SCHEMA = 'weightspace-classifier/1';
+
+interface Description {
+  readonly schema: typeof SCHEMA;
+  readonly kind: string;
+  readonly settings: Settings;
+  readonly architecture: ArchitectureSpec;
+  readonly classes: readonly string[];
+  readonly recipe: unknown;
+}
+
+export interface Classifier {
+  readonly model: Metanet;
+  readonly params: NdArrays;
+  readonly fixed: NdArrays;
+  readonly classes: readonly string[];
+  readonly architecture: Architecture;
+}
+
+/** Writes a trained model into the run's folder. */
+export function saveClassifier(
+  context: RunContext,
+  data: ZooData,
+  { kind, settings }: { readonly kind: string; readonly settings: Settings },
+  arrays: NdArrays,
+): void {
+  const description: Description = {
+    schema: SCHEMA,
+    kind,
+    settings,
+    architecture: data.architecture.spec,
+    classes: data.classes,
+    recipe: data.recipe,
+  };
+  context.writeArtifact('classifier.json', `${JSON.stringify(description, null, 2)}\n`);
+  saveSafetensors(context.artifact('classifier.safetensors'), arrays);
+  const model = createMetanet(kind, data.architecture, data.classes.length, settings);
+  const apply = (params: Tensors, fixed: Tensors, weights: Tensors) => model.apply(params, fixed, weights);
+  const one = weightsOf(data, [data.test[0]!]);
+  context.writeArtifact(
+    'classifier.onnx',
+    exportOnnx(apply as never, [under('params', arrays), under('fixed', arrays), one] as never, 'classifier'),
+  );
+}
+
+/** @throws {UsageError} when the folder isn't one of a finished training */
+export function loadClassifier(folder: string): Classifier {
+  const file = join(folder, 'classifier.json');
+  if (!existsSync(file))
+    throw new UsageError(
+      `${file}: expected a trained classifier, found nothing; give the folder of a finished run of inr-classification:train`,
+    );
+  const { schema, kind, settings, architecture: spec, classes } = JSON.parse(readFileSync(file, 'utf8')) as Description;
+  if (schema !== SCHEMA)
+    throw new UsageError(`${file}: expected ${SCHEMA}, found ${schema}; train it again with this version`);
+  const architecture = defineArchitecture(spec);
+  const arrays = loadSafetensors(join(folder, 'classifier.safetensors'));
+  const model = createMetanet(kind, architecture, classes.length, settings);
+  return { model, params: under('params', arrays), fixed: under('fixed', arrays), classes, architecture };
+}
+
+/** @throws {UsageError} when the networks aren't of the classifier's architecture */
+export function checkArchitecture({ architecture }: Classifier, path: string, found: Architecture): void {
+  const wanted = architecture.parameters.map((p) => `${p.name}[${p.shape.join(',')}]`).join(' ');
+  const given = found.parameters.map((p) => `${p.name}[${p.shape.join(',')}]`).join(' ');
+  if (wanted !== given || architecture.signature !== found.signature) {
+    throw new UsageError(
+      `${path}: expected networks ${architecture.signature}, found ${found.signature}; train a classifier on such networks`,
+    );
+  }
+}
