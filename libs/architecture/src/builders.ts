@@ -1,54 +1,72 @@
-/** @file Architectures that are used often. */
-import { defineArchitecture } from './architecture.ts';
-import { ARCHITECTURE_SCHEMA, ArchitectureError } from './spec.ts';
-import type { ActivationSpec, Architecture } from './spec.ts';
+import type { ActivationSpec } from './activations/activation.ts';
+import { ArchitectureError } from './architecture-error.ts';
+import { architectureSchema } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
+import { defineArchitecture } from './define-architecture.ts';
 
 export interface MlpOptions {
-  /** Neurons per layer from input to output, e.g. `[2, 32, 32, 1]`. */
+  /** Neurons from input to output, e.g. [2, 32, 32, 1]; at least two. */
   readonly sizes: readonly number[];
-  /** Between layers. */
-  readonly activation: ActivationSpec;
-  /** Of the output; identity when absent. */
-  readonly outputActivation?: ActivationSpec;
+  /** After every layer but the last. */
+  readonly activation?: ActivationSpec | ActivationSpec['kind'];
+  readonly outputActivation?: ActivationSpec | ActivationSpec['kind'];
+  readonly bias?: boolean;
   /** Added to the output. */
   readonly outputOffset?: number;
   readonly name?: string;
 }
 
 /**
- * A multi-layer perceptron; layers are called `layer1`, `layer2`, …
+ * A multilayer perceptron.
  *
- * @throws {ArchitectureError} when there are fewer than two sizes or one isn't a whole number above 0
+ * Layers are `layer1`, `layer2`, …; spaces are `x` (input), `h1`, `h2`, … (free) and `y` (output).
+ * @throws {ArchitectureError} on sizes or settings that aren't possible
  */
 export function mlp(options: MlpOptions): Architecture {
-  const { sizes, activation, outputActivation = { kind: 'identity' }, outputOffset = 0, name = 'mlp' } = options;
-  if (sizes.length < 2 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
-    throw new ArchitectureError('mlp', 'sizes', `must be two or more whole numbers above 0, got [${sizes.join(', ')}]`);
-  }
+  const { sizes, activation = 'relu', outputActivation = 'identity', bias = true, outputOffset = 0 } = options;
+  if (sizes.length < 2) throw new ArchitectureError('mlp', 'sizes', 'a list of at least two sizes', sizes);
   const last = sizes.length - 1;
+  const kind = typeof activation === 'string' ? activation : activation.kind;
+  const value = (i: number) => (i === 0 ? 'x' : i === last ? 'y' : `h${i}`);
   return defineArchitecture({
-    schema: ARCHITECTURE_SCHEMA,
-    name,
-    inputs: [{ name: 'input', size: sizes[0]! }],
+    schema: architectureSchema,
+    name: options.name ?? `${kind} mlp ${sizes.join('-')}`,
+    inputs: [{ name: 'x', size: sizes[0] }],
     layers: sizes.slice(1).map((size, i) => ({
       name: `layer${i + 1}`,
       kind: 'linear',
-      inputs: [i === 0 ? 'input' : `layer${i}`],
+      inputs: [value(i)],
+      output: value(i + 1),
       size,
+      bias,
       activation: i + 1 === last ? outputActivation : activation,
     })),
-    output: `layer${last}`,
+    output: 'y',
     outputOffset,
   });
 }
 
 export interface SirenOptions {
+  /** Neurons from coordinates to values, e.g. [2, 32, 32, 1]; at least two. */
   readonly sizes: readonly number[];
-  /** ω₀ of sin(ω₀(Wx + b)); 30 when absent. */
+  /** Hidden layers compute sin(omega · (W x + b)); the last is linear. 30 unless said otherwise. */
   readonly omega?: number;
+  /** Added to the output: 0.5 in the DWS zoo. */
   readonly outputOffset?: number;
+  readonly name?: string;
 }
 
-/** A sinusoidal representation network; Sitzmann et al. 2020, arXiv:2006.09661. */
-export const siren = ({ sizes, omega = 30, outputOffset = 0 }: SirenOptions): Architecture =>
-  mlp({ sizes, activation: { kind: 'sine', omega }, outputOffset, name: 'siren' });
+/**
+ * An MLP with sine activations, as implicit neural representations use.
+ *
+ * @throws {ArchitectureError} on sizes or settings that aren't possible
+ * Source: Sitzmann et al. 2020, "Implicit Neural Representations with Periodic Activation Functions", arXiv:2006.09661.
+ * Departs: nothing.
+ */
+export const siren = ({ sizes, omega = 30, outputOffset = 0, name }: SirenOptions): Architecture =>
+  mlp({
+    sizes,
+    activation: { kind: 'sine', omega },
+    outputOffset,
+    name: name ?? `siren ${sizes.join('-')}`,
+  });

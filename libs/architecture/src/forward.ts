@@ -1,93 +1,108 @@
-/** @file What a network computes: one, or N at once. */
-import { ShapeError, tf } from '@weightspace/compute';
+/** @file What the networks compute. Pure and traceable: static shapes, no reading of values. */
+import { mapValues, ShapeError, tf } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
-import { layerKindOf } from './layer-kinds.ts';
-import type { Architecture } from './spec.ts';
+import { activateScaled, activationGain } from './activations/activation.ts';
+import type { Architecture } from './architecture.ts';
+import { layerKind } from './layers/layer-kind.ts';
+import { checkSingle, checkStacked } from './parameters.ts';
+
+/** The input: one tensor, or one by name where an architecture has several. */
+export type ForwardInput = Tensor | Tensors;
 
 /**
- * One network on P points. Pure and traceable.
+ * One network's output.
  *
- * @param params by name, each of its `shape`
- * @param x_pi points; shape `[P, in]`
- * @returns shape `[P, out]`
- * @throws {ShapeError} when a parameter is missing or of another shape
+ * Letters: P points, I and O neurons of input and output.
+ * @param params by name; shape `[…shape]`
+ * @param x shape `[P, I]`
+ * @returns shape `[P, O]`
+ * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
-export function forward(architecture: Architecture, params: Tensors, x_pi: Tensor): Tensor {
+export function forward(architecture: Architecture, params: Tensors, x: ForwardInput): Tensor {
+  checkSingle('forward', architecture, params);
   return tf.tidy(() => {
-    const stacked = Object.fromEntries(
-      Object.entries(params).map(([name, value]) => [name, tf.expandDims(value, 0) as Tensor]),
-    );
-    return tf.squeeze(forwardStacked(architecture, stacked, x_pi), [0]);
+    const stacked = mapValues(params, (p) => tf.expandDims(p, 0));
+    return tf.squeeze(run('forward', architecture, stacked, 1, x, [2]).output, [0]);
   });
 }
 
 /**
- * N networks at once. Pure and traceable.
+ * Outputs of N networks at once.
  *
- * Letters: N networks, P points.
- *
+ * Letters: N networks, P points, I and O neurons of input and output.
  * @param params by name; shape `[N, …shape]`
- * @param x points; `[P, in]` that all networks share, or `[N, P, in]`
- * @returns shape `[N, P, out]`
+ * @param x shape `[P, I]` when all networks see the same, else `[N, P, I]`
+ * @returns shape `[N, P, O]`
+ * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
-export function forwardStacked(architecture: Architecture, params: Tensors, x: Tensor): Tensor {
-  const { values, output } = run(architecture, params, x);
-  return values[output]!;
+export function forwardStacked(architecture: Architecture, params: Tensors, x: ForwardInput): Tensor {
+  const count = checkStacked('forwardStacked', architecture, params);
+  return tf.tidy(() => run('forwardStacked', architecture, params, count, x, [2, 3]).output);
 }
 
 /**
- * The values of every space after its activation, including the input's (`x`) and the output's (`y`).
+ * Values of all neurons of N networks, after activation.
  *
- * @returns by space; shape `[N, P, size]`
+ * @param params by name; shape `[N, …shape]`
+ * @param x shape `[P, I]` when all networks see the same, else `[N, P, I]`
+ * @returns by the name of the value, which in an MLP is the name of the space; input and output (with its offset) too;
+ *   shape `[N, P, n]`
+ * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
-export function activationsStacked(architecture: Architecture, params: Tensors, x: Tensor): Record<string, Tensor> {
-  const { values, spaceOf } = run(architecture, params, x);
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [spaceOf(name), value]));
+export function activationsStacked(architecture: Architecture, params: Tensors, x: ForwardInput): Tensors {
+  const count = checkStacked('activationsStacked', architecture, params);
+  return tf.tidy(() => {
+    const { output, values } = run('activationsStacked', architecture, params, count, x, [2, 3]);
+    const all = mapValues(Object.fromEntries(values), (value) => stackShared(value, count));
+    return { ...all, [architecture.spec.output]: output };
+  });
 }
 
-function run(architecture: Architecture, params: Tensors, x: Tensor) {
+function run(
+  fn: string,
+  architecture: Architecture,
+  params: Tensors,
+  count: number,
+  x: ForwardInput,
+  ranks: readonly number[],
+): { readonly output: Tensor; readonly values: ReadonlyMap<string, Tensor> } {
   const { spec, parameters } = architecture;
-  const networks = checkParameters(architecture, params);
-  const input = spec.inputs[0]!;
-  if (x.shape.at(-1) !== input.size || (x.rank !== 2 && x.rank !== 3)) {
-    throw new ShapeError('forwardStacked', 'x', x.rank === 2 ? ['P', input.size] : ['N', 'P', input.size], x.shape);
+  const values = new Map<string, Tensor>();
+  for (const { name, size } of spec.inputs) {
+    const input = inputOf(architecture, x, name);
+    checkInput(fn, name, input, size, count, ranks);
+    values.set(name, input);
   }
-  const points = x.rank === 3 ? x : (tf.tile(tf.expandDims(x, 0), [networks, 1, 1]) as Tensor);
-  const values: Record<string, Tensor> = { [input.name]: points };
   for (const layer of spec.layers) {
     const own = parameters.filter((p) => p.layer === layer.name);
-    const byPart = Object.fromEntries(own.map(({ name }) => [name.slice(layer.name.length + 1), params[name]!]));
-    const value = layerKindOf(layer.kind).apply(
-      layer,
-      byPart,
-      layer.inputs.map((name) => values[name]!),
-    );
-    values[layer.name] =
-      layer.name === spec.output && spec.outputOffset !== 0 ? (tf.add(value, spec.outputOffset) as Tensor) : value;
+    const byName = Object.fromEntries(own.map(({ name }) => [name.slice(layer.name.length + 1), params[name]!]));
+    const inputs = layer.inputs.map((name) => values.get(name)!);
+    const scaled = layerKind(layer.kind).apply(layer, byName, inputs, activationGain(layer.activation));
+    values.set(layer.output, activateScaled(scaled, layer.activation));
   }
-  const spaceOf = (name: string) => {
-    if (name === input.name) return architecture.inputSpace;
-    if (name === spec.output) return architecture.outputSpace;
-    return parameters.find((p) => p.layer === name)?.axes[0] ?? name;
-  };
-  return { values, output: spec.output, spaceOf };
+  const y = stackShared(values.get(spec.output)!, count);
+  return { output: spec.outputOffset === 0 ? y : tf.add(y, spec.outputOffset), values };
 }
 
-/** @returns N */
-function checkParameters({ parameters }: Architecture, params: Tensors): number {
-  const networks = params[parameters[0]!.name]?.shape[0] ?? 0;
-  for (const { name, shape } of parameters) {
-    const given = params[name];
-    if (!given || given.shape.join() !== [networks, ...shape].join()) {
-      throw new ShapeError(
-        'forwardStacked',
-        name,
-        ['N', ...shape],
-        given?.shape ?? [],
-        given ? undefined : 'the parameter is missing',
-      );
-    }
-  }
-  return networks;
+const inputOf = ({ spec }: Architecture, x: ForwardInput, name: string): Tensor | undefined =>
+  x instanceof tf.Tensor ? (spec.inputs.length === 1 ? x : undefined) : x[name];
+
+function checkInput(
+  fn: string,
+  name: string,
+  input: Tensor | undefined,
+  size: number,
+  count: number,
+  ranks: readonly number[],
+): asserts input is Tensor {
+  const shape = input?.shape ?? [];
+  const fits = ranks.includes(shape.length) && shape.at(-1) === size && (shape.length === 2 || shape[0] === count);
+  if (fits) return;
+  const expected = shape.length === 3 && ranks.includes(3) ? [`N=${count}`, 'P', `I=${size}`] : ['P', `I=${size}`];
+  throw new ShapeError(fn, `input '${name}'`, expected, shape);
 }
+
+/** A value that all networks share, once for each of them. */
+const stackShared = (value: Tensor, count: number): Tensor =>
+  value.rank === 3 ? value : tf.tile(tf.expandDims(value, 0), [count, 1, 1]);

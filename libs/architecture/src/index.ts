@@ -1,13 +1,32 @@
-export { activate, activationKinds, activationOf, describeActivation, registerActivation } from './activation.ts';
-export type { Activation, ActivationSymmetry } from './activation.ts';
-export { defineArchitecture } from './architecture.ts';
+export { architectureSchema } from './architecture.ts';
+export type { Architecture, ArchitectureSpec, ParameterSpec, Space, SpaceSymmetries, Value } from './architecture.ts';
+export { ArchitectureError } from './architecture-error.ts';
+export { defineArchitecture } from './define-architecture.ts';
 export { mlp, siren } from './builders.ts';
 export type { MlpOptions, SirenOptions } from './builders.ts';
+export {
+  activate,
+  activationGain,
+  activationKind,
+  activationKinds,
+  parseActivation,
+  registerActivation,
+} from './activations/activation.ts';
+export type { ActivationKind, ActivationSpec } from './activations/activation.ts';
+export { layerKind, layerKinds, registerLayerKind } from './layers/layer-kind.ts';
+export type {
+  AxisRole,
+  ExtraSymmetry,
+  LayerDeclaration,
+  LayerKind,
+  LayerSpec,
+  ParameterDeclaration,
+  ParameterKind,
+} from './layers/layer-kind.ts';
+export { initialize } from './initialization/initialize.ts';
+export type { InitializeOptions } from './initialization/initialize.ts';
+export { initialization, initializations, registerInitialization } from './initialization/recipe.ts';
+export type { Initialization, StartContext } from './initialization/recipe.ts';
 export { activationsStacked, forward, forwardStacked } from './forward.ts';
-export { initializations } from './initializations.ts';
-export { initialize } from './initialize.ts';
-export type { InitializeOptions } from './initialize.ts';
-export { layerKindOf, registerLayerKind } from './layer-kinds.ts';
-export type { InitContext, LabelContext, Labelled, LayerKind, SpaceRef } from './layers/layer-kind.ts';
-export { ARCHITECTURE_SCHEMA, ArchitectureError } from './spec.ts';
-export type { ActivationSpec, Architecture, ArchitectureSpec, LayerSpec, ParameterSpec, Space } from './spec.ts';
+export type { ForwardInput } from './forward.ts';
+export { checkSingle, checkStacked, parameterShapes } from './parameters.ts';

@@ -1,33 +1,29 @@
-/** @file The sum of values, as a residual connection makes it. */
 import { tf } from '@weightspace/compute';
 import type { Tensor } from '@weightspace/compute';
 
-import { activate } from '../activation.ts';
-import { ArchitectureError } from '../spec.ts';
-import { activationSetting } from './layer-kind.ts';
+import { ArchitectureError } from '../architecture-error.ts';
+import { needInputs, registerLayerKind } from './layer-kind.ts';
 import type { LayerKind } from './layer-kind.ts';
 
-/** The sum of its inputs, which thereby index the same neurons. Setting: `activation` (identity). No parameters. */
+/**
+ * The sum of its inputs: a residual connection.
+ *
+ * Symmetry: all inputs and the output share one order of neurons, so their spaces become one.
+ */
 export const add: LayerKind = {
   kind: 'add',
-  label: ({ layer, inputs, unify }) => {
-    const [first, ...rest] = inputs;
-    for (const other of rest) {
-      if (other.size !== first!.size) {
-        throw new ArchitectureError(
-          'defineArchitecture',
-          `layer '${layer.name}'`,
-          `must add values of equal size, got ${inputs.map((s) => s.size).join(' and ')}`,
-        );
-      }
-      unify(first!, other);
+  settings: () => ({}),
+  declare: (layer, sizes, place) => {
+    needInputs(layer, place, 2);
+    if (!sizes.every((size) => size === sizes[0])) {
+      throw new ArchitectureError('defineArchitecture', `${place}.inputs`, 'values of one size', sizes);
     }
-    return { parameters: [], output: first! };
+    return { size: sizes[0]!, parameters: [], unify: layer.inputs.map((input) => [input, layer.output] as const) };
   },
-  initialize: () => ({}),
-  apply: (layer, _, inputs) =>
-    activate(
-      inputs.reduce((sum, x) => tf.add(sum, x) as Tensor),
-      activationSetting(layer),
-    ),
+  apply: (_, __, inputs, gain) => {
+    // Not tf.addN: a value that all networks share has one axis less, and is broadcast.
+    const sum = inputs.reduce((total, x) => tf.add(total, x) as Tensor);
+    return gain === 1 ? sum : tf.mul(sum, gain);
+  },
 };
+registerLayerKind(add);

@@ -1,52 +1,36 @@
-/** @file y = σ(W x + b). */
-import { ndarray, stackedLinear } from '@weightspace/compute';
-import type { NdArray, RandomStream } from '@weightspace/compute';
+import { stackedLinear, tf } from '@weightspace/compute';
 
-import { activate } from '../activation.ts';
-import { initializations } from '../initializations.ts';
-import type { ParameterSpec } from '../spec.ts';
-import { activationSetting, sizeSetting } from './layer-kind.ts';
-import type { InitContext, LayerKind } from './layer-kind.ts';
+import { flag, wholeNumber } from '../checks.ts';
+import { needInputs, registerLayerKind } from './layer-kind.ts';
+import type { LayerKind, ParameterDeclaration } from './layer-kind.ts';
 
 /**
- * A linear layer with an activation. Settings: `size`, `bias` (true), `activation` (identity).
+ * y = W x + b, with W `[out, in]` and b `[out]`; settings: size (neurons written), bias (true unless said otherwise).
  *
- * Axes: weight `[out, in]`, bias `[out]`.
+ * Symmetry: the rows of W and b go with the output's neurons, the columns of W with the input's.
  */
 export const linear: LayerKind = {
   kind: 'linear',
-  label: ({ layer, inputs: [input], newSpace }) => {
-    const out = newSpace(sizeSetting(layer, 'size'), activationSetting(layer));
-    const weight = {
-      name: `${layer.name}.weight`,
-      kind: 'weight' as const,
-      shape: [out.size, input!.size],
-      axes: [out, input!],
+  settings: ({ size, bias = true }, place) => ({
+    size: wholeNumber(`${place}.size`, size),
+    bias: flag(`${place}.bias`, bias),
+  }),
+  declare: (layer, sizes, place) => {
+    needInputs(layer, place, 1, 1);
+    const [size, fan] = [layer['size'] as number, { in: sizes[0]!, out: layer['size'] as number }];
+    const out = { value: layer.output, role: 'out' } as const;
+    const weight: ParameterDeclaration = {
+      name: 'weight',
+      kind: 'weight',
+      axes: [out, { value: layer.inputs[0]!, role: 'in' }],
+      fan,
     };
-    const bias = { name: `${layer.name}.bias`, kind: 'bias' as const, shape: [out.size], axes: [out] };
-    return { parameters: layer['bias'] === false ? [weight] : [weight, bias], output: out };
+    const bias: ParameterDeclaration = { name: 'bias', kind: 'bias', axes: [out], fan };
+    return { size, parameters: layer['bias'] === true ? [weight, bias] : [weight], unify: [] };
   },
-  initialize: (parameters, context, stream) => initialize(parameters, context, stream),
-  apply: (layer, parameters, [x]) =>
-    activate(stackedLinear(x!, parameters['weight']!, parameters['bias']), activationSetting(layer)),
+  apply: (_, { weight, bias }, [x], gain) => {
+    const scaled = (t: typeof weight) => (t === undefined || gain === 1 ? t : tf.mul(t, gain));
+    return stackedLinear(x!, scaled(weight)!, scaled(bias));
+  },
 };
-
-function initialize(
-  parameters: readonly ParameterSpec[],
-  context: InitContext,
-  stream: RandomStream,
-): Record<string, NdArray<'float32'>> {
-  const fanIn = parameters.find((p) => p.kind === 'weight')!.shape[1]!;
-  const { weight, bias } = initializations[context.initialization]!({ ...context, fanIn });
-  return Object.fromEntries(
-    parameters.map((p) => {
-      const bound = p.kind === 'weight' ? weight : bias;
-      const own = stream.split(p.kind);
-      const values =
-        bound === 0
-          ? ndarray(new Float32Array(p.shape.reduce((n, size) => n * size, 1)), p.shape)
-          : own.uniform(p.shape, -bound, bound);
-      return [p.name, values];
-    }),
-  );
-}
+registerLayerKind(linear);

@@ -1,0 +1,2 @@
+import './add.ts';
+import './linear.ts';
