@@ -82,7 +82,7 @@ describe('CheckpointFolder', () => {
     const error = errorOf(() => store.load());
     expect(error.exitCode).toBe(1);
     expect(error.message).toContain(`${folder}: expected a whole checkpoint, found`);
-    expect(error.message).toContain('000003.json: schema "other/9"');
+    expect(error.message).toContain('000003.json: at "schema": Invalid input: expected "weightspace-checkpoint/1"');
     expect(error.message).toMatch(/000002\.safetensors: [0-9a-f]{12}…/);
     expect(error.message).toContain('start the run anew, without --resume');
   });

@@ -49,7 +49,7 @@ describe('resolveConfig', () => {
     expect(schema.defaults['epochs']).toBe(20);
   });
   test('freezes all of it', () => {
-    const config = set() as { model: { head: { kind: string } } };
+    const config = set() as never as { model: { head: { kind: string } } };
     expect(() => (config.model.head.kind = 'x')).toThrow(TypeError);
   });
   test('reads each type from text', () => {

@@ -248,6 +248,33 @@ describe('defineExperiment', () => {
   });
 });
 
+describe("an experiment's types", () => {
+  test('know its settings, widened, and refuse others', () => {
+    const typed = defineExperiment({
+      name: 'typed',
+      claim: '',
+      config: { width: 4, note: 'a', model: { kind: 'nfn' } },
+      // @ts-expect-error: no such setting
+      configurations: { quick: { model: { width: 9 }, width: 8 }, full: { widht: 3 } },
+      run: async ({ config }) => {
+        const { kind, ...settings }: { readonly kind: string } = config.model;
+        const width: number = config.width;
+        // @ts-expect-error: no such setting
+        const missing: unknown = config.widht;
+        return {
+          metrics: {
+            width,
+            seed: config.seed,
+            missing: Number(missing),
+            kind: kind.length + Object.keys(settings).length,
+          },
+        };
+      },
+    });
+    expect(typed.name).toBe('typed');
+  });
+});
+
 describe('Stopwatch and formatSeconds', () => {
   test('count on where a run stopped', () => {
     const watch = new Stopwatch();

@@ -55,6 +55,7 @@ export async function execute(execution: Execution): Promise<number> {
   try {
     return await runTracked(execution, interrupt.signal, log);
   } finally {
+    output.clear();
     log.close();
     interrupt.release();
     unlock();

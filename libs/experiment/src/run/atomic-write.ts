@@ -1,5 +1,15 @@
 /** @file Files that appear whole or not at all. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 import { EXIT, OutputError } from '../errors.ts';
@@ -39,9 +49,22 @@ export const writeJson = (file: string, value: unknown, what?: string): void =>
 /** Makes a folder and those above it. @throws {OutputError} */
 export function makeFolder(folder: string, what: string, exitCode: number = EXIT.failed): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (cause) {
     throw new OutputError(what, folder, cause, exitCode);
+  }
+}
+
+/** Node says ENOENT where a read-only file system keeps it from making several folders; this says why it failed. */
+export function makeFolders(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    let missing = folder;
+    while (!existsSync(dirname(missing)) && dirname(missing) !== missing) missing = dirname(missing);
+    mkdirSync(missing);
+    makeFolders(folder);
   }
 }
 
@@ -56,7 +79,7 @@ export function checkWritable(file: string, what: string): void {
     if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
       throw Object.assign(new Error('is a folder'), { code: 'EISDIR' });
     }
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolders(dirname(file));
     const probe = `${file}.${process.pid}.tmp`;
     closeSync(openSync(probe, 'w'));
     rmSync(probe);

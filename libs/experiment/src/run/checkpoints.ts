@@ -4,11 +4,12 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { loadSafetensors, RandomStream, saveSafetensors } from '@weightspace/compute';
-import type { NdArray, NdArrays, RandomState } from '@weightspace/compute';
+import type { NdArray, NdArrays } from '@weightspace/compute';
+import { z } from 'zod';
 
 import { configDiff } from '../config/diff.ts';
 import { CheckpointError, EXIT } from '../errors.ts';
-import { parseExact, stringifyExact } from '../json.ts';
+import { isObject, parseExact, stringifyExact } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { makeFolder, writeAtomically } from './atomic-write.ts';
 
@@ -33,18 +34,22 @@ export interface CheckpointOwner {
   readonly config: JsonObject;
 }
 
-interface Stored extends CheckpointOwner {
-  readonly schema: typeof SCHEMA;
-  readonly sequence: number;
-  readonly digest: string;
-  readonly arrayNames: readonly string[];
-  readonly json: unknown;
-  readonly streams: { readonly [name: string]: RandomState };
-  /** What the run itself keeps: position in its metrics, seconds so far. */
-  readonly run: JsonObject;
-}
-
 const SCHEMA = 'weightspace-checkpoint/1';
+const stored = z.object({
+  schema: z.literal(SCHEMA),
+  experiment: z.string(),
+  config: z.custom<JsonObject>(isObject),
+  sequence: z.number(),
+  /** Of names, dtypes, shapes and bytes of the arrays. */
+  digest: z.string(),
+  arrayNames: z.array(z.string()),
+  json: z.unknown(),
+  streams: z.record(z.string(), z.object({ key: z.string(), generator: z.array(z.number()) })),
+  /** What the run itself keeps: position in its metrics, seconds so far. */
+  run: z.custom<JsonObject>(isObject),
+});
+type Stored = z.infer<typeof stored>;
+
 const KEPT = 2;
 
 /** Checkpoints in one folder. Each is `<sequence>.safetensors` and, written after it, `<sequence>.json`, which makes it valid. */
@@ -67,7 +72,7 @@ export class CheckpointFolder {
     const arrays = snapshot.arrays ?? {};
     saveSafetensors(this.#path(sequence, 'safetensors'), arrays);
     const streams = Object.entries(snapshot.streams ?? {}).map(([name, stream]) => [name, stream.getState()]);
-    const stored: Stored = {
+    const entry: Stored = {
       schema: SCHEMA,
       ...this.#owner,
       sequence,
@@ -77,7 +82,7 @@ export class CheckpointFolder {
       streams: Object.fromEntries(streams) as Stored['streams'],
       run,
     };
-    writeAtomically(this.#path(sequence, 'json'), stringifyExact(stored), 'the checkpoint');
+    writeAtomically(this.#path(sequence, 'json'), stringifyExact(entry), 'the checkpoint');
     this.#removeBefore(sequence - KEPT + 1);
   }
 
@@ -115,24 +120,24 @@ export class CheckpointFolder {
 
   #read(sequence: number): Restored & { readonly run: JsonObject } {
     const file = this.#path(sequence, 'json');
-    const stored = readStored(file);
-    this.#checkOwner(file, stored);
+    const found = readStored(file);
+    this.#checkOwner(file, found);
     const arraysFile = this.#path(sequence, 'safetensors');
-    const arrays = readArrays(arraysFile, stored);
-    const streams = Object.entries(stored.streams).map(([name, state]) => [name, RandomStream.fromState(state)]);
-    return { arrays, json: stored.json, streams: Object.fromEntries(streams) as Restored['streams'], run: stored.run };
+    const arrays = readArrays(arraysFile, found);
+    const streams = Object.entries(found.streams).map(([name, state]) => [name, RandomStream.fromState(state)]);
+    return { arrays, json: found.json, streams: Object.fromEntries(streams) as Restored['streams'], run: found.run };
   }
 
-  #checkOwner(file: string, stored: Stored): void {
+  #checkOwner(file: string, found: Stored): void {
     const remedy = 'resume with the settings that the run was started with, or start a new one without --resume';
-    if (stored.experiment !== this.#owner.experiment) {
-      const [expected, found] = [`a checkpoint of '${this.#owner.experiment}'`, `one of '${stored.experiment}'`];
-      throw new CheckpointError({ file, expected, found, remedy }, EXIT.usage);
+    if (found.experiment !== this.#owner.experiment) {
+      const [expected, other] = [`a checkpoint of '${this.#owner.experiment}'`, `one of '${found.experiment}'`];
+      throw new CheckpointError({ file, expected, found: other, remedy }, EXIT.usage);
     }
-    const diff = configDiff(stored.config, this.#owner.config, ['in the checkpoint', 'in this command']);
+    const diff = configDiff(found.config, this.#owner.config, ['in the checkpoint', 'in this command']);
     if (diff.length > 0) {
-      const found = `other settings:\n${diff.map((line) => `    ${line}`).join('\n')}\n `;
-      throw new CheckpointError({ file, expected: "this run's settings", found, remedy }, EXIT.usage);
+      const other = `other settings:\n${diff.map((line) => `    ${line}`).join('\n')}\n `;
+      throw new CheckpointError({ file, expected: "this run's settings", found: other, remedy }, EXIT.usage);
     }
   }
 
@@ -165,33 +170,35 @@ function readStored(file: string): Stored {
   const fail = (found: string, cause?: unknown): never => {
     throw new CheckpointError({ file, expected: `a ${SCHEMA}`, found, remedy: DAMAGED }, EXIT.failed, { cause });
   };
-  let value: Partial<Stored> | null;
+  let value: unknown;
   try {
-    value = parseExact(readFileSync(file, 'utf8')) as Partial<Stored> | null;
+    value = parseExact(readFileSync(file, 'utf8'));
   } catch (cause) {
     return fail((cause as Error).message, cause);
   }
-  if (value?.schema !== SCHEMA) fail(`schema ${JSON.stringify(value?.schema)}`);
-  return value as Stored;
+  const parsed = stored.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues;
+  return fail(`at "${first?.path.join('.') ?? ''}": ${first?.message ?? 'nothing'}`);
 }
 
-function readArrays(file: string, stored: Stored): NdArrays {
+function readArrays(file: string, entry: Stored): NdArrays {
   let arrays: NdArrays;
   try {
     arrays = loadSafetensors(file);
   } catch (cause) {
-    const expected = `${stored.arrayNames.length} arrays of checkpoint ${stored.sequence}`;
+    const expected = `${entry.arrayNames.length} arrays of checkpoint ${entry.sequence}`;
     throw new CheckpointError({ file, expected, found: (cause as Error).message, remedy: DAMAGED }, EXIT.failed, {
       cause,
     });
   }
   const digest = digestOf(arrays);
-  if (digest !== stored.digest) {
-    const [expected, found] = [`SHA-256 ${stored.digest.slice(0, 12)}…`, `${digest.slice(0, 12)}…`];
+  if (digest !== entry.digest) {
+    const [expected, found] = [`SHA-256 ${entry.digest.slice(0, 12)}…`, `${digest.slice(0, 12)}…`];
     throw new CheckpointError({ file, expected, found, remedy: DAMAGED });
   }
   // In the order in which they were saved: a model may rely on it.
-  return Object.fromEntries(stored.arrayNames.map((name) => [name, arrays[name]!]));
+  return Object.fromEntries(entry.arrayNames.map((name) => [name, arrays[name]!]));
 }
 
 /** SHA-256 of names, dtypes, shapes and bytes. */

@@ -32,6 +32,11 @@ export class Output {
     this.#beforeLine = clear;
   }
 
+  /** Ends a progress bar that is still drawn: its timer would keep the process alive. */
+  clear(): void {
+    this.#beforeLine();
+  }
+
   say(text: string): void {
     this.log('info', text);
     if (!this.quiet) this.#print(this.streams.stdout, text);

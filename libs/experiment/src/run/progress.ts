@@ -113,8 +113,10 @@ function barView(output: Output, label: string, total: number, unit: string): Vi
   };
   let bar: Bar | undefined;
   let last: [number, Payload];
+  const showCursor = () => stream.write('\u001b[?25h');
   const stop = () => {
     bar?.stop();
+    process.off('exit', showCursor);
     bar = undefined;
     output.beforeLine = () => undefined;
   };
@@ -122,6 +124,7 @@ function barView(output: Output, label: string, total: number, unit: string): Vi
     last = [done, payload];
     bar = new SingleBar(options);
     bar.start(total, done, payload);
+    process.once('exit', showCursor); // When a second Ctrl-C ends the process at once.
     // A line that is printed meanwhile ends the bar where it is; the next update starts it again below.
     output.beforeLine = stop;
   };

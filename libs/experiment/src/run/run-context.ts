@@ -201,7 +201,8 @@ function createStage(parts: ContextParts, owner: CheckpointOwner, folder: string
     },
     async safePoint(snapshot) {
       await breathe();
-      const wait = Math.max(parts.checkpointSeconds * 1000, cost / CHECKPOINT_SHARE);
+      const wait =
+        parts.checkpointSeconds === 0 ? 0 : Math.max(parts.checkpointSeconds * 1000, cost / CHECKPOINT_SHARE);
       if (signal.aborted || performance.now() - last >= wait) save(await snapshot());
       signal.throwIfAborted();
     },

@@ -3,25 +3,26 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
+import { z } from 'zod';
+
 import { EXIT, OutputError, UsageError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
-import { makeFolder, writeJson } from './atomic-write.ts';
+import { makeFolder, makeFolders, writeJson } from './atomic-write.ts';
 
-export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted';
-
-/** `run.json`: what is needed to find the run again and to go on with it. */
-export interface RunState {
-  readonly schema: 'weightspace-run/1';
-  readonly id: string;
-  readonly experiment: string;
-  readonly status: RunStatus;
-  readonly startedAt: string;
-  readonly seed: number;
-  readonly commit: string | null;
+const runState = z.object({
+  schema: z.literal('weightspace-run/1'),
+  id: z.string(),
+  experiment: z.string(),
+  status: z.enum(['running', 'finished', 'failed', 'interrupted']),
+  startedAt: z.string(),
+  seed: z.number(),
+  commit: z.string().nullable(),
   /** Id of the run in MLflow, once there is one. */
-  readonly trackingId?: string;
-  readonly problem?: string;
-}
+  trackingId: z.string().optional(),
+  problem: z.string().optional(),
+});
+/** `run.json`: what is needed to find the run again and to go on with it. */
+export type RunState = Readonly<z.infer<typeof runState>>;
 
 export interface RunFolder {
   readonly path: string;
@@ -96,7 +97,8 @@ export function createRunFolder(
 /** False when the name is taken, so that another id is needed. */
 function makeEmptyFolder(path: string, out: string | undefined): boolean {
   try {
-    mkdirSync(path, { recursive: out !== undefined });
+    if (out === undefined) mkdirSync(path);
+    else makeFolders(path);
   } catch (cause) {
     if (out === undefined && (cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw new OutputError('the run folder', path, cause, EXIT.usage);
@@ -119,8 +121,7 @@ export function saveState({ path, state }: RunFolder, change: Partial<RunState>)
 /** @returns undefined when the folder holds no run */
 export function openRunFolder(path: string): RunFolder | undefined {
   try {
-    const state = JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')) as Partial<RunState>;
-    return state.schema === 'weightspace-run/1' ? { path: resolve(path), state: state as RunState } : undefined;
+    return { path: resolve(path), state: runState.parse(JSON.parse(readFileSync(join(path, 'run.json'), 'utf8'))) };
   } catch {
     return undefined;
   }
