@@ -30,7 +30,7 @@ export default [
     rules: {
       '@nx/enforce-module-boundaries': [
         'error',
-        { enforceBuildableLibDependency: false, allow: ['^.*/vitest\\.shared\\.mts$', '^.*/eslint\\.config\\.mjs$'], depConstraints },
+        { enforceBuildableLibDependency: false, allowCircularSelfDependency: true, allow: ['^.*/vitest\\.shared\\.mts$', '^.*/eslint\\.config\\.mjs$'], depConstraints },
       ],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
