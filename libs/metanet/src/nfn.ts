@@ -36,6 +36,8 @@ export const nfnSettings = {
   bands: 6,
   /** Learned inputs on which every network is run; 0 for none. */
   probes: 0,
+  /** Whether the head also sees the networks' outputs on the probes as they are. */
+  probeReadout: true,
   /** What is kept apart in pooling: `hnp` keeps inputs and outputs, `np` nothing. */
   pool: 'hnp',
   /** Widths of the head's hidden layers. */
@@ -90,6 +92,8 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
   create: (architecture, outputs, settings) => createNfn('nfn-hnp', 'hidden', architecture, outputs, settings),
 };
 
+const outputSize = ({ values, spec }: Architecture): number => values.find(({ name }) => name === spec.output)!.size;
+
 /** What both kinds are made of. */
 function createNfn(
   kind: string,
@@ -111,6 +115,7 @@ function createNfn(
   const encoded = 2 * settings.frequencies;
   const first = encoded + (settings.position === 'sinusoidal' ? sinusoidalChannels(settings.bands) : 0);
   const widths = [first, ...settings.channels];
+  const readout = settings.probeReadout ? settings.probes * outputSize(architecture) : 0;
   const initialize = (stream: RandomStream): NdArrays => ({
     ...(settings.position === 'learned' ? positionParameters(position, encoded, stream.split('position')) : {}),
     ...(settings.probes > 0 ? probeParameters(kind, architecture, settings.probes, first, stream.split('probe')) : {}),
@@ -118,18 +123,21 @@ function createNfn(
       {},
       ...settings.channels.map((d, i) => equivariantLinearParameters(`layer${i + 1}`, layout, widths[i]!, d, stream)),
     ) as NdArrays),
-    ...headParameters(pooledFeatures(layout, widths.at(-1)!, free), outputs, settings, stream),
+    ...headParameters(pooledFeatures(layout, widths.at(-1)!, free) + readout, outputs, settings, stream),
   });
   const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
   const encode = (params: Tensors, fixed: Tensors, weights: Tensors) =>
     encodeWeights(params, fixed, weights, codes, layout);
   const apply = (params: Tensors, fixed: Tensors, weights: Tensors, noise?: Tensors): Tensor => {
     let x: Tensors = encode(params, fixed, weights);
-    if (settings.probes > 0) x = withProbes(x, probeFeatures(params, architecture, weights), layout);
+    const probed = settings.probes > 0 ? probeFeatures(params, architecture, weights) : undefined;
+    if (probed) x = withProbes(x, probed.features, layout);
     settings.channels.forEach((_, i) => {
       x = mapValues(equivariantLinear(params, `layer${i + 1}`, layout, x), (value) => tf.relu(value) as Tensor);
     });
-    return applyHead(params, pool(layout, x, free), settings, noise);
+    const pooled = pool(layout, x, free);
+    const seen = probed && settings.probeReadout ? tf.concat([pooled, probed.outputs], 1) : pooled;
+    return applyHead(params, seen, settings, noise);
   };
   return {
     kind,

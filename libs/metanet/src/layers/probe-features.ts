@@ -41,20 +41,32 @@ export function probeParameters(
  *
  * Letters: B batch, P probes, N neurons of a space, C channels.
  *
- * @returns by bias; shape `[B, N, C]`, to be added to its features
+ * @returns `features` by bias, shape `[B, N, C]`, to be added to its features; `outputs`, what the networks give on the
+ *   probes, shape `[B, P · outputs]`
  * Symmetry: equivariant to permutations of hidden neurons, and to every other symmetry of the networks on the output's.
  * Source: Kofinas et al. 2024, "Graph Neural Networks for Learning Equivariant Representations of Neural Networks",
  *   arXiv:2403.12143, section 2.1 (probe features).
  * Departs: the output neurons' features are used too.
  */
-export function probeFeatures(params: Tensors, architecture: Architecture, weights: Tensors): Record<string, Tensor> {
+export function probeFeatures(
+  params: Tensors,
+  architecture: Architecture,
+  weights: Tensors,
+): { readonly features: Record<string, Tensor>; readonly outputs: Tensor } {
   const activations = activationsStacked(architecture, weights, params['probes']!);
-  return Object.fromEntries(
+  const features = Object.fromEntries(
     [...biasesOf(architecture)].map(([space, name]) => {
       const projected = dense(params, `probe.${name}`, tf.transpose(activations[space]!, [0, 2, 1]));
       return [name, layerNorm(projected, params[`probe.${name}.gain`]!, params[`probe.${name}.shift`]!)];
     }),
   );
+  const last = activations[outputSpace(architecture)]!;
+  return { features, outputs: tf.reshape(last, [last.shape[0]!, last.size / last.shape[0]!]) };
+}
+
+/** The space of what the network gives. */
+function outputSpace({ values, spec }: Architecture): string {
+  return values.find(({ name }) => name === spec.output)!.space;
 }
 
 /** Ba et al. 2016, "Layer Normalization", arXiv:1607.06450, over the last axis. */
