@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
+import { ndarray } from '@weightspace/compute';
 import { defineExperiment, formatSeconds, runExperiment, Stopwatch } from '@weightspace/experiment';
-import type { RunLogger, StartRunLogger, Surroundings } from '@weightspace/experiment';
+import type { RunLogger, Stage, StartRunLogger, Surroundings } from '@weightspace/experiment';
 
 import { lastLine, onlyRun, readSummary, temporaryFolder } from './support.ts';
 
@@ -231,8 +232,104 @@ describe('a run', () => {
       "artifact: name must be a path inside the run's folder, got '../x'",
       "artifact: name must be a path inside the run's folder, got '/etc/x'",
       "savePlot: name must be letters, digits, - or _, got 'a/b'",
-      "stage: name must be letters, digits, - or _, got 'a b'",
+      "stage: name must be letters, digits, - or _, and not 'main', got 'a b'",
     ]);
+  });
+});
+
+describe('stages', () => {
+  function twoModels() {
+    const worked: string[] = [];
+    const fault = { at: 'second/3' };
+    const experiment = defineExperiment({
+      name: 'stages',
+      claim: '',
+      config: {},
+      run: async (context) => {
+        const results = [];
+        for (const model of ['first', 'second']) {
+          const work = async (stage: Stage) => {
+            const saved = stage.checkpoint.load<{ step: number }>();
+            for (let step = saved?.json.step ?? 0; step < 4; step++) {
+              worked.push(`${model}/${step}`);
+              context.logMetrics({ [`${model}/loss`]: 4 - step }, step);
+              if (fault.at === `${model}/${step}`) throw new Error('out of memory');
+              await stage.safePoint(() => ({ json: { step: step + 1 } }));
+            }
+            context.writeArtifact(`${model}.txt`, model);
+            return { json: { best: model.length }, arrays: { w: ndarray([1, 2], [2, 1]) } };
+          };
+          results.push(await context.stage(model, work));
+          results.push(await context.stage(model, work));
+        }
+        const seen = context.history.map(({ step, metrics }) => `${Object.keys(metrics)[0]} ${step}`);
+        return {
+          metrics: {
+            sum: results.reduce((sum, { json, arrays }) => sum + json.best + arrays.w!.data[1]!, 0),
+            seen: seen.length,
+            different: new Set(seen).size,
+          },
+        };
+      },
+    });
+    return { experiment, worked, fault };
+  }
+
+  test('that are done are not done again in a resumed run, and lose nothing', async () => {
+    const { experiment, worked, fault } = twoModels();
+    const options = {
+      streams: silent,
+      runsFolder: join(temporaryFolder(), 'runs'),
+      env: {},
+      startLogger: recorder().start,
+    };
+    expect(await runExperiment(experiment, ['--checkpoint-seconds', '0'], options)).toBe(1);
+    fault.at = 'never';
+    worked.length = 0;
+    expect(await runExperiment(experiment, ['--checkpoint-seconds', '0', '--resume'], options)).toBe(0);
+    expect(worked).toEqual(['second/3']);
+    const run = onlyRun(options.runsFolder);
+    const { metrics, artifacts } = readSummary(join(run, 'summary.json'));
+    expect(metrics).toEqual({ sum: 2 * (5 + 6 + 4), seen: 8, different: 8 });
+    expect(artifacts).toEqual(['config.json', 'metrics.jsonl', 'first.txt', 'second.txt', 'report.html']);
+    expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n')).toHaveLength(8);
+    expect(readdirSync(join(run, 'checkpoints'))).toEqual([]);
+  });
+  test('cannot go on when the metrics that they count on were cut off', async () => {
+    const { experiment } = twoModels();
+    const options = {
+      streams: silent,
+      runsFolder: join(temporaryFolder(), 'runs'),
+      env: {},
+      startLogger: recorder().start,
+    };
+    await runExperiment(experiment, ['--checkpoint-seconds', '0'], options);
+    const file = join(onlyRun(options.runsFolder), 'metrics.jsonl');
+    truncateSync(file, 20);
+    let stderr = '';
+    const streams = { ...silent, stderr: { write: (line: string) => (stderr += line) } };
+    expect(await runExperiment(experiment, ['--resume'], { ...options, streams })).toBe(1);
+    expect(stderr).toMatch(
+      /metrics\.jsonl: expected at least \d+ bytes, which a checkpoint counts on, found 21; the file was cut: start the run anew/,
+    );
+  });
+  test('whose name is taken by the run itself are refused', async () => {
+    let message = '';
+    const main = defineExperiment({
+      name: 'main-stage',
+      claim: '',
+      config: {},
+      run: async (context) => {
+        await context.stage('main', async () => ({ json: 1 })).catch((error: Error) => (message = error.message));
+        return { metrics: {} };
+      },
+    });
+    await runExperiment(main, ['--no-tracking'], {
+      streams: silent,
+      runsFolder: join(temporaryFolder(), 'runs'),
+      env: {},
+    });
+    expect(message).toBe("stage: name must be letters, digits, - or _, and not 'main', got 'main'");
   });
 });
 

@@ -15,7 +15,7 @@ import { listenForInterrupt } from '../run/interrupt.ts';
 import { MetricLog } from '../run/metric-log.ts';
 import type { Output } from '../run/output.ts';
 import { createContext, existingArtifacts } from '../run/run-context.ts';
-import type { ContextParts } from '../run/run-context.ts';
+import type { ContextParts } from '../run/stage.ts';
 import { lockRun, saveState } from '../run/run-folder.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { startNoLogger } from '../run/run-logger.ts';
@@ -79,6 +79,7 @@ async function runTracked(execution: Execution, signal: AbortSignal, log: Metric
     const summary = finish(execution, parts, result);
     status = 'FINISHED';
     saveState(folder, { status: 'finished' });
+    log.finish(); // Not before: until here, a killed run is resumed by positions in the file.
     await endLogger(logger, status, output, existingArtifacts(parts.folder, summary.artifacts), parts.folder);
     conclude(execution, parts, summary);
     return EXIT.done;
@@ -205,7 +206,6 @@ function finish(execution: Execution, parts: ContextParts, result: RunResult): S
     const named = Object.entries(metrics).map(([name, value]) => [`baselines/${model}/${name}`, value]);
     track(() => logger.logMetrics(Object.fromEntries(named) as Record<string, number>, last));
   }
-  log.finish();
   artifacts.add('report.html');
   const summary: Summary = {
     experiment: experiment.name,

@@ -1,7 +1,7 @@
 /** @file The metrics of a run in the order they came, in memory and in `metrics.jsonl`. */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-import { OutputError } from '../errors.ts';
+import { CheckpointError, OutputError } from '../errors.ts';
 import { isObject, parseExact, stringifyExact } from '../json.ts';
 import { writeAtomically } from './atomic-write.ts';
 
@@ -44,8 +44,17 @@ export class MetricLog {
     return this.#bytes;
   }
 
-  /** Makes the records those of a position that an earlier process noted; one of this process changes nothing. */
+  /**
+   * Makes the records those of a position that an earlier process noted; one of this process changes nothing.
+   *
+   * @throws {CheckpointError} when the file is shorter than that
+   */
   rewind(position: number): void {
+    if (position > this.#bytes) {
+      const [expected, found] = [`at least ${position} bytes, which a checkpoint counts on`, `${this.#bytes}`];
+      const remedy = 'the file was cut: start the run anew, without --resume';
+      throw new CheckpointError({ file: this.#file, expected, found, remedy });
+    }
     if (position > this.#before.length) return;
     this.#records = replay(this.#before.subarray(0, position), this.#before);
     this.#append(`${JSON.stringify({ back: position })}\n`);
