@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { defineArchitecture } from '@weightspace/architecture';
 import type { Architecture, ArchitectureSpec } from '@weightspace/architecture';
-import { exportOnnx, loadSafetensors, saveSafetensors } from '@weightspace/compute';
+import { exportOnnx, loadSafetensors, RandomStream, saveSafetensors } from '@weightspace/compute';
 import type { NdArrays, Tensors } from '@weightspace/compute';
 import { UsageError } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
@@ -73,7 +73,21 @@ export function loadClassifier(folder: string): Classifier {
   const architecture = defineArchitecture(spec);
   const arrays = loadSafetensors(join(folder, 'classifier.safetensors'));
   const model = createMetanet(kind, architecture, classes.length, settings);
+  checkShapes(folder, model, under('params', arrays));
   return { model, params: under('params', arrays), fixed: under('fixed', arrays), classes, architecture };
+}
+
+/** A classifier of another version of the code has other parameters. */
+function checkShapes(folder: string, model: Metanet, params: NdArrays): void {
+  const wanted = model.initialize(RandomStream.fromSeed(0));
+  for (const [name, { shape }] of Object.entries(wanted)) {
+    const found = params[name]?.shape;
+    if (found?.join() !== shape.join()) {
+      throw new UsageError(
+        `${folder}: expected ${model.kind}'s parameter ${name} of shape [${shape.join(', ')}], found ${found ? `[${found.join(', ')}]` : 'nothing'}; train it again with this version`,
+      );
+    }
+  }
 }
 
 /** @throws {UsageError} when the networks aren't of the classifier's architecture */
