@@ -1,1 +1,22 @@
-export {};
+export { permutationGroup, symmetryGroup, symmetryKinds } from './group.ts';
+export type { SpaceGroup, SymmetryGroup, SymmetryKind } from './group.ts';
+export { compose, identityElement, inverse, isIdentity, randomElement, testElements } from './element.ts';
+export type { GroupElement, RandomElementOptions, SpaceElement } from './element.ts';
+export { act } from './act.ts';
+export { actTensors, stackElements } from './act-tensors.ts';
+export { permuteAxes } from './permute-axes.ts';
+export { functionError } from './function-preservation.ts';
+export type { PreservationOptions } from './function-preservation.ts';
+export { SymmetryError } from './symmetry-error.ts';
+export {
+  assertEquivariance,
+  assertInvariance,
+  certifyEquivariance,
+  certifyInvariance,
+} from './certificate/equivariance.ts';
+export type { EquivarianceCase, InvarianceCase } from './certificate/equivariance.ts';
+export { assertBatchIndependence, certifyBatchIndependence } from './certificate/batch-independence.ts';
+export type { BatchCase } from './certificate/batch-independence.ts';
+export type { ArrayMap } from './certificate/compare.ts';
+export { CertificateError, describe, VacuousError } from './certificate/report.ts';
+export type { CertificateKind, CertificateReport, TensorReport } from './certificate/report.ts';
