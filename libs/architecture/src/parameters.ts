@@ -22,13 +22,12 @@ export function checkStacked(fn: string, architecture: Architecture, params: Sha
   let count: number | undefined;
   for (const { name, shape } of architecture.parameters) {
     const actual = parameterOf(fn, architecture, params, name);
-    const rank = shape.length + 1;
-    const fits = actual.length === rank && shape.every((size, axis) => size === actual[axis + 1]);
-    count ??= actual[0]!;
-    if (!fits || actual[0] !== count) {
-      const letter = fits || actual !== parameterOf(fn, architecture, params, architecture.parameters[0]!.name);
-      throw new ShapeError(fn, `params '${name}'`, [letter ? `N=${count}` : 'N', ...shape], actual);
+    const fits = actual.length === shape.length + 1 && shape.every((size, axis) => size === actual[axis + 1]);
+    if (!fits || actual[0] !== (count ?? actual[0])) {
+      const first = count === undefined ? 'N' : `N=${count}`;
+      throw new ShapeError(fn, `params '${name}'`, [first, ...shape], actual);
     }
+    count = actual[0];
   }
   return count ?? 1;
 }
