@@ -21,9 +21,9 @@ const config = {
   model: { kind: 'nfn-np' },
   augmentation: [...defaultAugmentation],
   training: {
-    epochs: 30,
-    batch: 32,
-    rate: 2e-3,
+    epochs: 40,
+    batch: 64,
+    rate: 4e-3,
     warmUp: 0.1,
     weightDecay: 0.01,
     clip: 1,
@@ -46,10 +46,10 @@ export const inrClassification = defineExperiment({
     baselines: config.baselines as readonly string[],
   },
   configurations: {
-    quick: { model: { kind: 'nfn-np', probes: 64, channels: [32, 32, 32], frequencies: 32 } },
+    quick: { model: { kind: 'nfn-np', probes: 64, channels: [32, 32], frequencies: 32 } },
     full: {
       zoo: 'zoos/mnist-siren-dws-10000',
-      model: { kind: 'nfn-np', probes: 64, channels: [64, 64, 64] },
+      model: { kind: 'nfn-np', probes: 128, channels: [64, 64], frequencies: 64 },
       training: { epochs: 60 },
       baselineEpochs: 60,
     },

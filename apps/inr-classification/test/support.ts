@@ -26,7 +26,7 @@ export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZ
   const parameters = mapValues(start, (array) => {
     const stride = array.data.length / count;
     return ndarray(
-      Float32Array.from(array.data, (x, at) => x * (labels[Math.floor(at / stride)] === 1 ? 1.5 : 0.7)),
+      Float32Array.from(array.data, (x, at) => x * (labels[Math.floor(at / stride)] === 1 ? 2 : 0.4)),
       array.shape,
     );
   });

@@ -1,0 +1,189 @@
+/** @file `nx run inr-classification:zoo-size`: accuracy against the size of the zoo, per recipe, with and without probes. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { linePlot, plotToPng, writeAtomically, writeJson } from '@weightspace/experiment';
+import { Command, InvalidArgumentError } from 'commander';
+
+import { runCommand } from './command.ts';
+
+interface Options {
+  readonly zoos: readonly string[];
+  readonly sizes: readonly number[];
+  readonly seeds: number;
+  readonly steps: number;
+  readonly processes: number;
+  readonly out: string;
+}
+
+interface Job {
+  readonly recipe: string;
+  readonly zoo: string;
+  readonly size: number;
+  readonly probes: number;
+  readonly seed: number;
+}
+
+interface Point {
+  readonly recipe: string;
+  readonly probes: number;
+  readonly size: number;
+  readonly accuracies: readonly number[];
+  readonly seconds: readonly number[];
+}
+
+const BATCH = 64;
+const PROBES = 64;
+const list = (text: string): string[] => text.split(',');
+const numbers = (text: string): number[] =>
+  list(text).map((part) => {
+    if (!/^\d+$/.test(part)) throw new InvalidArgumentError('it must be whole numbers with commas between them.');
+    return Number(part);
+  });
+
+await runCommand(async () => {
+  const command = new Command('inr-classification:zoo-size')
+    .description(
+      'Trains on the first 1,000, 2,000, … networks of zoos, for equal numbers of steps, and plots the test accuracy. Finished trainings are kept and not repeated.',
+    )
+    .requiredOption('--zoos <paths>', 'zoos with commas between them; each is named by its recipe', list)
+    .option('--sizes <n>', 'training networks', numbers, [1000, 2000, 5000, 10000])
+    .option('--seeds <n>', 'seeds per point', Number, 1)
+    .option('--steps <n>', 'steps of each training', Number, 2500)
+    .option('--processes <n>', 'trainings at once, each on one thread', Number, 2)
+    .option('--out <folder>', 'where results go', 'runs/zoo-size')
+    .exitOverride();
+  const options = command.parse().opts<Options>();
+  mkdirSync(options.out, { recursive: true });
+  const jobs = jobsOf(options);
+  await runJobs(jobs, options);
+  await report(jobs, options);
+});
+
+function jobsOf({ zoos, sizes, seeds }: Options): Job[] {
+  return zoos.flatMap((zoo) => {
+    const recipe = (JSON.parse(readFileSync(join(zoo, 'zoo.json'), 'utf8')) as { recipe: { name: string } }).recipe
+      .name;
+    return sizes.flatMap((size) =>
+      [PROBES, 0].flatMap((probes) =>
+        Array.from({ length: seeds }, (_, seed): Job => ({ recipe, zoo, size, probes, seed })),
+      ),
+    );
+  });
+}
+
+const nameOf = ({ recipe, size, probes, seed }: Job): string => `${recipe}-${size}-probes${probes}-seed${seed}`;
+
+/** A few trainings at a time; those with a summary are done. */
+async function runJobs(jobs: readonly Job[], options: Options): Promise<void> {
+  const waiting = jobs.filter((job) => !existsSync(join(options.out, `${nameOf(job)}.json`)));
+  let finished = jobs.length - waiting.length;
+  const worker = async () => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) {
+      await train(job, options);
+      process.stdout.write(`${nameOf(job)}: ${++finished}/${jobs.length}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: options.processes }, worker));
+}
+
+function train(job: Job, { steps, out, processes }: Options): Promise<void> {
+  const perEpoch = Math.floor(job.size / BATCH);
+  const args = [
+    ...[
+      '--configuration',
+      'quick',
+      '--seed',
+      String(job.seed),
+      '--quiet',
+      '--runs-folder',
+      join(out, 'runs'),
+      '--summary',
+      join(out, `${nameOf(job)}.json`),
+    ],
+    ...[
+      '--set',
+      `zoo=${job.zoo}`,
+      '--set',
+      `trainSize=${job.size}`,
+      '--set',
+      'baselines=[]',
+      '--set',
+      `model.probes=${job.probes}`,
+    ],
+    ...[
+      '--set',
+      `training.epochs=${Math.max(1, Math.round(steps / perEpoch))}`,
+      '--set',
+      `training.batch=${BATCH}`,
+      '--set',
+      'training.evaluateEvery=1000',
+    ],
+    ...(processes > 1 ? ['--threads', '1'] : []),
+  ];
+  const script = join(import.meta.dirname, 'train.ts');
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`zoo-size: the training ${nameOf(job)} ended with code ${code}`)),
+    );
+  });
+}
+
+async function report(jobs: readonly Job[], { out, steps }: Options): Promise<void> {
+  const points = pointsOf(jobs, out);
+  const series = [
+    ...new Set(points.map(({ recipe, probes }) => `${recipe}, ${probes > 0 ? `${probes} probes` : 'weights alone'}`)),
+  ].map((name) => {
+    const own = points.filter(
+      ({ recipe, probes }) => name === `${recipe}, ${probes > 0 ? `${probes} probes` : 'weights alone'}`,
+    );
+    return {
+      name,
+      x: own.map((p) => p.size),
+      y: own.map(({ accuracies }) => accuracies.reduce((a, b) => a + b) / accuracies.length),
+      points: true,
+    };
+  });
+  const plot = await linePlot({
+    title: 'Test accuracy against the size of the zoo',
+    subtitle: `NFN-NP, about ${steps} steps each`,
+    x: { title: 'networks for training', log: true },
+    y: { title: 'share classified right', domain: [0, 1], format: '.0%' },
+    series,
+  });
+  writeAtomically(join(out, 'zoo-size.svg'), plot.svg);
+  writeAtomically(join(out, 'zoo-size.png'), await plotToPng(plot));
+  writeJson(join(out, 'zoo-size.json'), points);
+  for (const { recipe, probes, size, accuracies, seconds } of points) {
+    process.stdout.write(
+      `${recipe} ${size} networks, ${probes} probes: ${accuracies.map((a) => `${(100 * a).toFixed(1)} %`).join(' ')} in ${seconds.map((s) => `${Math.round(s)} s`).join(' ')}\n`,
+    );
+  }
+  process.stdout.write(`${join(out, 'zoo-size.png')}\n`);
+}
+
+function pointsOf(jobs: readonly Job[], out: string): Point[] {
+  const keys = [...new Set(jobs.map(({ recipe, probes, size }) => JSON.stringify({ recipe, probes, size })))];
+  return keys.map((key) => {
+    const { recipe, probes, size } = JSON.parse(key) as Omit<Job, 'zoo' | 'seed'>;
+    const own = jobs.filter((job) => job.recipe === recipe && job.probes === probes && job.size === size);
+    const summaries = own.map(
+      (job) =>
+        JSON.parse(readFileSync(join(out, `${nameOf(job)}.json`), 'utf8')) as {
+          metrics: Record<string, number>;
+          seconds: number;
+        },
+    );
+    return {
+      recipe,
+      probes,
+      size,
+      accuracies: summaries.map(({ metrics }) => metrics['test/accuracy']!),
+      seconds: summaries.map(({ seconds }) => seconds),
+    };
+  });
+}
