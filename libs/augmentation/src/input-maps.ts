@@ -3,6 +3,7 @@ import type { Architecture } from '@weightspace/architecture';
 import { ndarray, tf } from '@weightspace/compute';
 import type { RandomStream, Tensor } from '@weightspace/compute';
 
+import { AugmentationError } from './augmentation-error.ts';
 import type { Augmentation } from './augmentation.ts';
 
 /** A random affine map of the inputs of one network: x → A x + t, `A` row by row. */
@@ -15,13 +16,16 @@ type DrawMap = (
  * f(x) becomes f(A x + t): the first weights W become W A, its biases b become b + W t.
  *
  * Exact for every architecture whose input is read by linear layers with biases alone.
+ * @throws {AugmentationError} for other architectures, and for fewer than `least` inputs
  */
-export function inputMap(name: string, drawMap: DrawMap): Augmentation {
+export function inputMap(name: string, drawMap: DrawMap, least = 1): Augmentation {
   return {
     name,
     kind: 'input',
     draw: (architecture, batch, stream) => {
+      readers(name, architecture);
       const n = architecture.spec.inputs[0]!.size;
+      if (n < least) throw new AugmentationError(name, `the network must have ${least} or more inputs, got ${n}`);
       const [matrix, shift] = [new Float32Array(batch * n * n), new Float32Array(batch * n)];
       for (let b = 0; b < batch; b++) {
         const drawn = drawMap(n, stream.split(b));
@@ -31,7 +35,7 @@ export function inputMap(name: string, drawMap: DrawMap): Augmentation {
       return { matrix: ndarray(matrix, [batch, n, n]), shift: ndarray(shift, [batch, n]) };
     },
     apply: (architecture, weights, draws) => {
-      const changed = readers(architecture).map(({ weight, bias }) => {
+      const changed = readers(name, architecture).map(({ weight, bias }) => {
         const [w, b] = [weights[weight]!, weights[bias]!];
         const moved = tf.add(b, tf.reshape(tf.matMul(w, tf.expandDims(draws['shift']!, 2)), b.shape)) as Tensor;
         return { [weight]: tf.matMul(w, draws['matrix']!), [bias]: moved };
@@ -42,11 +46,24 @@ export function inputMap(name: string, drawMap: DrawMap): Augmentation {
 }
 
 /** Weight and bias of each layer that reads the input. */
-function readers({ parameters, spaces }: Architecture): { readonly weight: string; readonly bias: string }[] {
-  const input = spaces[0]!.name;
-  return parameters
-    .filter((p) => p.kind === 'weight' && p.axes[1] === input)
-    .map((p) => ({ weight: p.name, bias: parameters.find((q) => q.layer === p.layer && q.kind === 'bias')!.name }));
+function readers(
+  name: string,
+  { spec, parameters }: Architecture,
+): { readonly weight: string; readonly bias: string }[] {
+  const fail = (message: string): never => {
+    throw new AugmentationError(name, message);
+  };
+  if (spec.inputs.length > 1) fail(`the network must have one input, got ${spec.inputs.length}`);
+  const input = spec.inputs[0]!.name;
+  if (spec.output === input) fail('the network must compute something, got its input as output');
+  return spec.layers
+    .filter(({ inputs }) => inputs.includes(input))
+    .map((layer) => {
+      const own = (kind: string) => parameters.find((p) => p.layer === layer.name && p.kind === kind)?.name;
+      const [weight, bias] = [own('weight'), own('bias')];
+      if (layer.kind !== 'linear') fail(`the input must be read by linear layers, got '${layer.name}' (${layer.kind})`);
+      return { weight: weight!, bias: bias ?? fail(`layer '${layer.name}' must have a bias, which carries the shift`) };
+    });
 }
 
 const between = (stream: RandomStream, reach: number): number => reach * (2 * stream.next() - 1);
@@ -60,17 +77,21 @@ export const translation = (reach = 0.15): Augmentation =>
 
 /** Turns the first two axes by up to `degrees`. */
 export const rotation = (degrees = 15): Augmentation =>
-  inputMap('rotation', (n, stream) => {
-    const angle = (between(stream, degrees) * Math.PI) / 180;
-    const matrix = identity(n);
-    [matrix[0], matrix[1], matrix[n], matrix[n + 1]] = [
-      Math.cos(angle),
-      -Math.sin(angle),
-      Math.sin(angle),
-      Math.cos(angle),
-    ];
-    return { matrix, shift: zeros(n) };
-  });
+  inputMap(
+    'rotation',
+    (n, stream) => {
+      const angle = (between(stream, degrees) * Math.PI) / 180;
+      const matrix = identity(n);
+      [matrix[0], matrix[1], matrix[n], matrix[n + 1]] = [
+        Math.cos(angle),
+        -Math.sin(angle),
+        Math.sin(angle),
+        Math.cos(angle),
+      ];
+      return { matrix, shift: zeros(n) };
+    },
+    2,
+  );
 
 /** Scales each axis by its own factor within 1 ± reach. */
 export const scaling = (reach = 0.12): Augmentation =>
@@ -81,8 +102,12 @@ export const scaling = (reach = 0.12): Augmentation =>
 
 /** Shears the second axis along the first by up to `reach`. */
 export const shear = (reach = 0.15): Augmentation =>
-  inputMap('shear', (n, stream) => {
-    const matrix = identity(n);
-    matrix[1] = between(stream, reach);
-    return { matrix, shift: zeros(n) };
-  });
+  inputMap(
+    'shear',
+    (n, stream) => {
+      const matrix = identity(n);
+      matrix[1] = between(stream, reach);
+      return { matrix, shift: zeros(n) };
+    },
+    2,
+  );

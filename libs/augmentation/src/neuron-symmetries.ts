@@ -1,18 +1,21 @@
 /** @file Augmentations that leave the function as it is: order, sign and phase of neurons. */
 import type { Architecture, Space } from '@weightspace/architecture';
-import { mapValues, ndarray, tf } from '@weightspace/compute';
-import type { NdArray, NdArrays, RandomStream, Tensor } from '@weightspace/compute';
+import { ndarray } from '@weightspace/compute';
+import type { NdArray, NdArrays, RandomStream, Tensors } from '@weightspace/compute';
+import { actTensors } from '@weightspace/symmetry';
 
 import type { Augmentation } from './augmentation.ts';
 
 const spacesWith = ({ spaces }: Architecture, has: (space: Space) => boolean): Space[] =>
   spaces.filter((s) => s.free && has(s));
 
-/** `[B, …]` with factors `[B, n]` along an axis of the parameter. */
-function scaleAxis(x: Tensor, factors_bn: Tensor, axis: number): Tensor {
-  const shape = x.shape.map((size, i) => (i === 0 || i === axis + 1 ? size : 1));
-  return tf.mul(x, tf.reshape(factors_bn, shape));
-}
+/** The group's action, with the draws of each space as one part of the networks' elements. */
+const actingWith =
+  (part: 'permutation' | 'sign' | 'shift' | 'scale'): Augmentation['apply'] =>
+  (architecture, weights, draws) => {
+    const element: Tensors = Object.fromEntries(Object.entries(draws).map(([space, d]) => [`${space}.${part}`, d]));
+    return actTensors(architecture, element, weights);
+  };
 
 /**
  * Flips the sign of random neurons whose activation is odd: row, bias and outgoing columns.
@@ -29,13 +32,7 @@ export const sign: Augmentation = {
         signs([batch, size], stream.split(name)),
       ]),
     ),
-  apply: (architecture, weights, draws) =>
-    Object.fromEntries(
-      architecture.parameters.map(({ name, axes }) => [
-        name,
-        axes.reduce((x, space, axis) => (draws[space] ? scaleAxis(x, draws[space], axis) : x), weights[name]!),
-      ]),
-    ),
+  apply: actingWith('sign'),
 };
 
 function signs(shape: readonly number[], stream: RandomStream): NdArray {
@@ -60,21 +57,26 @@ export const phase = (reach = 1): Augmentation => ({
         return [name, ndarray(k.data.map(Math.floor), k.shape)];
       }),
     ),
-  apply: (architecture, weights, draws) => {
-    const shift = new Map(architecture.spaces.map((s) => [s.name, s.symmetries.phase ?? 0]));
-    const parity = mapValues(draws, (k) => tf.sub(1, tf.mul(2, tf.mod(k, 2))) as Tensor);
-    return Object.fromEntries(
-      architecture.parameters.map(({ name, axes, roles, kind }) => {
-        const read = axes.reduce(
-          (x, space, axis) => (roles[axis] === 'in' && parity[space] ? scaleAxis(x, parity[space], axis) : x),
-          weights[name]!,
-        );
-        const space = axes[0]!;
-        const moves = kind === 'bias' && draws[space];
-        return [name, moves ? (tf.add(read, tf.mul(moves, shift.get(space)!)) as Tensor) : read];
+  apply: actingWith('shift'),
+});
+
+/**
+ * Multiplies random ReLU neurons' rows and biases by c > 0, and divides their outgoing columns by it.
+ *
+ * @param reach log c is uniform in ±log(1 + reach)
+ * Symmetry used: σ(c z) = c σ(z), as for ReLU and leaky ReLU.
+ */
+export const positiveScale = (reach = 1): Augmentation => ({
+  name: 'positive-scale',
+  kind: 'exact',
+  draw: (architecture, batch, stream) =>
+    Object.fromEntries(
+      spacesWith(architecture, (s) => s.symmetries.scale).map(({ name, size }) => {
+        const log = stream.split(name).uniform([batch, size], -Math.log1p(reach), Math.log1p(reach));
+        return [name, ndarray(log.data.map(Math.exp), log.shape)];
       }),
-    );
-  },
+    ),
+  apply: actingWith('scale'),
 });
 
 /** Orders the neurons of every hidden space at random, each network its own way. */
@@ -90,17 +92,5 @@ export const permutation: Augmentation = {
         return [name, ndarray(data, [batch, size])];
       }),
     ),
-  apply: (architecture, weights, draws) =>
-    Object.fromEntries(
-      architecture.parameters.map(({ name, axes }) => [
-        name,
-        axes.reduce((x, space, axis) => (draws[space] ? gatherAxis(x, draws[space], axis + 1) : x), weights[name]!),
-      ]),
-    ),
+  apply: actingWith('permutation'),
 };
-
-function gatherAxis(x: Tensor, order_bn: Tensor, axis: number): Tensor {
-  if (axis === 1) return tf.gather(x, order_bn as tf.Tensor1D, 1, 1);
-  const swap = x.shape.map((_, i) => (i === 1 ? axis : i === axis ? 1 : i));
-  return tf.transpose(tf.gather(tf.transpose(x, swap), order_bn as tf.Tensor1D, 1, 1), swap);
-}

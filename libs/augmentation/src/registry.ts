@@ -1,38 +1,57 @@
 /** @file The augmentations that there are; a new one is a file and a line here. */
+import { AugmentationError } from './augmentation-error.ts';
 import { compose } from './augmentation.ts';
 import type { Augmentation } from './augmentation.ts';
 import { rotation, scaling, shear, translation } from './input-maps.ts';
-import { permutation, phase, sign } from './neuron-symmetries.ts';
+import { permutation, phase, positiveScale, sign } from './neuron-symmetries.ts';
 import { noise } from './noise.ts';
 
-const registry: { readonly [name: string]: (strength?: number) => Augmentation } = {
-  permutation: () => permutation,
-  sign: () => sign,
-  phase,
-  translation,
-  rotation,
-  scaling,
-  shear,
-  noise,
-};
+interface Entry {
+  readonly make: (strength?: number) => Augmentation;
+  /** What a strength must be, in words; undefined where there is none. */
+  readonly strength?: readonly [fits: (strength: number) => boolean, expected: string];
+}
 
-export const augmentationNames = (): string[] => Object.keys(registry);
+const registry = new Map<string, Entry>();
+const above: Entry['strength'] = [(s) => s > 0 && s < Infinity, 'a number above 0'];
+const notBelow: Entry['strength'] = [(s) => s >= 0 && s < Infinity, 'a number ≥ 0'];
+const whole: Entry['strength'] = [(s) => Number.isSafeInteger(s) && s > 0, 'a whole number above 0'];
+
+/** @throws {AugmentationError} when the name is taken */
+export function registerAugmentation(name: string, make: Entry['make'], strength?: Entry['strength']): void {
+  if (registry.has(name)) throw new AugmentationError('registerAugmentation', `name '${name}' is taken; rename it`);
+  registry.set(name, { make, strength });
+}
+
+registerAugmentation('permutation', () => permutation);
+registerAugmentation('sign', () => sign);
+registerAugmentation('phase', phase, whole);
+registerAugmentation('positive-scale', positiveScale, above);
+registerAugmentation('translation', translation, notBelow);
+registerAugmentation('rotation', rotation, notBelow);
+registerAugmentation('scaling', scaling, notBelow);
+registerAugmentation('shear', shear, notBelow);
+registerAugmentation('noise', noise, notBelow);
+
+export const augmentationNames = (): string[] => [...registry.keys()];
 
 /**
  * Augmentations by name, one after another; `rotation:30` sets a strength.
  *
- * @throws {RangeError} on an unknown name or a strength that isn't a number
+ * @throws {AugmentationError} on an unknown name, or a strength that the augmentation doesn't take
  */
-export function augmentationsOf(names: readonly string[]): Augmentation {
-  return compose(
-    names.map((text) => {
-      const [name = '', strength] = text.split(':');
-      const make = registry[name];
-      if (!make)
-        throw new RangeError(`augmentationsOf: name must be one of ${augmentationNames().join(', ')}, got '${name}'`);
-      if (strength !== undefined && !Number.isFinite(Number(strength)))
-        throw new RangeError(`augmentationsOf: the strength of ${name} must be a number, got '${strength}'`);
-      return make(strength === undefined ? undefined : Number(strength));
-    }),
-  );
+export const augmentationsOf = (names: readonly string[]): Augmentation => compose(names.map(augmentationOf));
+
+function augmentationOf(text: string): Augmentation {
+  const colon = text.indexOf(':');
+  const [name, given] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
+  const fail = (message: string): never => {
+    throw new AugmentationError('augmentationsOf', message);
+  };
+  const entry = registry.get(name) ?? fail(`name must be one of ${augmentationNames().join(', ')}, got '${name}'`);
+  if (given === undefined) return entry.make();
+  const [fits, expected] = entry.strength ?? fail(`${name} takes no strength, got '${given}'`);
+  const strength = given.trim() === '' ? NaN : Number(given);
+  if (!fits(strength)) fail(`the strength of ${name} must be ${expected}, got '${given}'`);
+  return entry.make(strength);
 }

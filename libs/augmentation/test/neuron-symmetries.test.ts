@@ -1,5 +1,5 @@
 import type { Architecture } from '@weightspace/architecture';
-import { compose, permutation, phase, sign } from '@weightspace/augmentation';
+import { compose, permutation, phase, positiveScale, sign } from '@weightspace/augmentation';
 import type { Augmentation } from '@weightspace/augmentation';
 import { assertClose, gradientError, mapValues, toTensor } from '@weightspace/compute';
 import type { NdArrays, Tensors } from '@weightspace/compute';
@@ -27,6 +27,7 @@ const exact: readonly [string, Augmentation, Architecture][] = [
   ['sign of tanh', sign, tanhNet],
   ['phase by −1 and 0', phase(), sineNet],
   ['phase by −4 … 3', phase(4), sineNet],
+  ['positive scale of ReLUs', positiveScale(), reluNet],
   ['all of them', compose([permutation, sign, phase(4)]), sineNet],
   ['all of them in another order', compose([phase(2), permutation, sign]), sineNet],
 ];

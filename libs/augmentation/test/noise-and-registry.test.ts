@@ -10,7 +10,18 @@ import {
 import type { NdArrays } from '@weightspace/compute';
 import { describe, expect, test } from 'vitest';
 
-import { augment, B, networks, planeNet, pointsOf, relativeError, render, sineNet, stream } from './networks.ts';
+import {
+  augment,
+  B,
+  networks,
+  planeNet,
+  pointsOf,
+  reluNet,
+  relativeError,
+  render,
+  sineNet,
+  stream,
+} from './networks.ts';
 
 const difference = (a: NdArrays, b: NdArrays, name: string): number[] =>
   Array.from(a[name]!.data, (value, i) => value - b[name]!.data[i]!);
@@ -99,6 +110,7 @@ describe('augmentationsOf', () => {
       permutation: 'exact',
       sign: 'exact',
       phase: 'exact',
+      'positive-scale': 'exact',
       translation: 'input',
       rotation: 'input',
       scaling: 'input',
@@ -108,8 +120,9 @@ describe('augmentationsOf', () => {
   });
   test.each(augmentationNames())('%s runs compiled, changes weights, keeps shapes and stays finite', async (name) => {
     const one = augmentationsOf([name]);
-    const weights = networks(planeNet);
-    const changed = await augment(one, planeNet, weights, one.draw(planeNet, B, stream(name)));
+    const net = name === 'positive-scale' ? reluNet : planeNet;
+    const weights = networks(net);
+    const changed = await augment(one, net, weights, one.draw(net, B, stream(name)));
     expect(Object.keys(changed)).toEqual(Object.keys(weights));
     let moved = false;
     for (const [key, { shape, data }] of Object.entries(changed)) {
@@ -129,8 +142,13 @@ describe('augmentationsOf', () => {
   test.each([
     ['mirror', `augmentationsOf: name must be one of ${augmentationNames().join(', ')}, got 'mirror'`],
     ['', "got ''"],
-    ['rotation:far', "augmentationsOf: the strength of rotation must be a number, got 'far'"],
-    ['noise:NaN', "augmentationsOf: the strength of noise must be a number, got 'NaN'"],
+    ['rotation:far', "augmentationsOf: the strength of rotation must be a number ≥ 0, got 'far'"],
+    ['noise:NaN', "augmentationsOf: the strength of noise must be a number ≥ 0, got 'NaN'"],
+    ['constructor', "got 'constructor'"],
+    ['rotation:', "the strength of rotation must be a number ≥ 0, got ''"],
+    ['permutation:3', "augmentationsOf: permutation takes no strength, got '3'"],
+    ['phase:1.5', "the strength of phase must be a whole number above 0, got '1.5'"],
+    ['rotation:1:2', "got '1:2'"],
   ])("refuses '%s'", (name, message) => {
     expect(() => augmentationsOf(['sign', name])).toThrow(RangeError);
     expect(() => augmentationsOf(['sign', name])).toThrow(message);
