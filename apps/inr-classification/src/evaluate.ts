@@ -18,7 +18,7 @@ interface Options {
   readonly summary?: string;
 }
 
-await runCommand(async () => {
+async function main(): Promise<void> {
   const command = new Command('inr-classification:evaluate')
     .description('Accuracy of a trained classifier on a split of a zoo, with its 95 % interval.')
     .option('--run <folder>', 'folder of a finished training; the newest when absent')
@@ -46,4 +46,6 @@ await runCommand(async () => {
       `${JSON.stringify({ [`${options.split}/accuracy`]: share, networks: rows.length }, null, 2)}\n`,
     );
   await logits.release();
-});
+}
+
+await runCommand(main);

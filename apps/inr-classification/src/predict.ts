@@ -19,7 +19,7 @@ interface Options {
   readonly json: boolean;
 }
 
-await runCommand(async () => {
+async function main(): Promise<void> {
   const command = new Command('inr-classification:predict')
     .description(
       "Reads the class from networks' weights: those of a zoo (folder or .h5), or one network in a .safetensors file.",
@@ -43,7 +43,7 @@ await runCommand(async () => {
     );
   }
   await logits.release();
-});
+}
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -116,3 +116,5 @@ function lineOf(
 }
 
 const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+
+await runCommand(main);

@@ -42,7 +42,7 @@ const numbers = (text: string): number[] =>
     return Number(part);
   });
 
-await runCommand(async () => {
+async function main(): Promise<void> {
   const command = new Command('inr-classification:zoo-size')
     .description(
       'Trains on the first 1,000, 2,000, … networks of zoos, for equal numbers of steps, and plots the test accuracy. Finished trainings are kept and not repeated.',
@@ -59,7 +59,7 @@ await runCommand(async () => {
   const jobs = jobsOf(options);
   await runJobs(jobs, options);
   await report(jobs, options);
-});
+}
 
 function jobsOf({ zoos, sizes, seeds }: Options): Job[] {
   return zoos.flatMap((zoo) => {
@@ -187,3 +187,5 @@ function pointsOf(jobs: readonly Job[], out: string): Point[] {
     };
   });
 }
+
+await runCommand(main);
