@@ -19,6 +19,7 @@ const topK: GradFunc = (dys, saved) => {
   return {
     x: () => {
       const [k, size] = [indices.shape.at(-1)!, x.shape.at(-1)!];
+      if (size === 1) return values!;
       const rows = indices.size / k;
       const picked: Tensor = tf.reshape(indices, [rows, k]);
       const hot = tf.oneHot(picked, size, 1, 0, 'float32');

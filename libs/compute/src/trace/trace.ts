@@ -80,7 +80,8 @@ function traceOnce(fn: (...args: never[]) => unknown, args: readonly unknown[], 
     throw explain(error, name);
   } finally {
     engine.endScope();
-    if (before) void tf.setBackend(before);
+    // Where none had been chosen yet, the tracing one must not stay.
+    void tf.setBackend(before || 'cpu');
   }
 }
 

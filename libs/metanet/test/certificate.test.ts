@@ -1,0 +1,174 @@
+import { compile, tf } from '@weightspace/compute';
+import type { NdArrays, Tensors } from '@weightspace/compute';
+import {
+  createMetanet,
+  fourierFeatures,
+  layoutOf,
+  metanetKinds,
+  pool,
+  probeFeatures,
+  probeParameters,
+} from '@weightspace/metanet';
+import type { Layout, Permutable } from '@weightspace/metanet';
+import {
+  act,
+  assertBatchIndependence,
+  assertEquivariance,
+  assertInvariance,
+  permutationGroup,
+  permuteAxes,
+  randomElement,
+} from '@weightspace/symmetry';
+import type { GroupElement } from '@weightspace/symmetry';
+import { describe, expect, test } from 'vitest';
+
+import { chain, featuresOf, layerOf, networksOf, ready, shallow, smallSettings, stream, tiny } from './networks.ts';
+
+const architectures = { chain, tiny, shallow };
+const invariant = metanetKinds().filter(({ kind }) => kind !== 'flat-mlp');
+
+/** Permutes features: their axes are those of the layout, their channels stay. */
+const actOn =
+  (layout: Layout) =>
+  (g: GroupElement, x: NdArrays): NdArrays =>
+    Object.fromEntries(
+      layout.tensors.map((t) => [t.name, permuteAxes(g, x[t.name]!, [undefined, ...t.spaces, undefined])]),
+    );
+
+/** Elements on every space of the layout, inputs and outputs too where they permute; none is the identity. */
+const elementsOf = (layout: Layout): GroupElement[] =>
+  [1, 2, 3].map((shift) =>
+    Object.fromEntries(
+      [...layout.spaces].map(([name, size]) => [
+        name,
+        { permutation: Int32Array.from({ length: size }, (_, i) => (i + shift) % size) },
+      ]),
+    ),
+  );
+
+describe('equivariantLinear', () => {
+  test.each(
+    Object.entries(architectures).flatMap(([name, architecture]) =>
+      (['hidden', 'all'] as Permutable[]).map((permutable) => [name, permutable, architecture] as const),
+    ),
+  )('on %s commutes with permuting %s spaces', async (_, permutable, architecture) => {
+    const layout = layoutOf('test', architecture, permutable);
+    const { apply } = layerOf(layout, 3, 4);
+    const report = await assertEquivariance({
+      f: apply,
+      input: featuresOf(layout, 3),
+      elements: elementsOf(layout),
+      actIn: actOn(layout),
+      actOut: actOn(layout),
+    });
+    expect(report.error).toBeLessThan(1e-5);
+  });
+
+  test('the check fails for a layer that also weighs neurons by their place', async () => {
+    const layout = layoutOf('test', chain, 'hidden');
+    const { apply } = layerOf(layout, 3, 4);
+    const biased = async (x: NdArrays) => {
+      const y = await apply(x);
+      const [first] = layout.tensors;
+      y[first!.name]!.data[0]! += 0.01;
+      return y;
+    };
+    await expect(
+      assertEquivariance({
+        f: biased,
+        input: featuresOf(layout, 3),
+        elements: elementsOf(layout),
+        actIn: actOn(layout),
+        actOut: actOn(layout),
+      }),
+    ).rejects.toThrow('layer1.weight');
+  });
+});
+
+describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
+  const group = permutationGroup(architecture);
+  const actIn = (g: GroupElement, w: NdArrays) => act(architecture, g, w);
+
+  test.each(
+    invariant.flatMap(
+      ({ kind }) =>
+        [
+          [kind, false],
+          [kind, true],
+        ] as const,
+    ),
+  )('%s is invariant to the order of hidden neurons (training: %s)', async (kind, training) => {
+    const model = createMetanet(kind, architecture, 4, smallSettings[kind]!);
+    const report = await assertInvariance({
+      f: ready(model, training),
+      input: networksOf(architecture),
+      elements: elementsOf(layoutOf('test', architecture, 'hidden')),
+      actIn,
+    });
+    expect(report.error).toBeLessThan(1e-5);
+  });
+
+  test.each(metanetKinds().map(({ kind }) => kind))(
+    '%s gives a network the same alone and in any company',
+    async (kind) => {
+      const model = createMetanet(kind, architecture, 4, smallSettings[kind]!);
+      await assertBatchIndependence({ f: ready(model, false), input: networksOf(architecture) });
+    },
+  );
+
+  test('the flat MLP is not invariant, so the check can fail', async () => {
+    const model = createMetanet('flat-mlp', architecture, 4, smallSettings['flat-mlp']!);
+    const run = assertInvariance({
+      f: ready(model, false),
+      input: networksOf(architecture),
+      elements: [randomElement(group, stream.split('flat'))],
+      actIn,
+    });
+    await expect(run).rejects.toThrow('invariance');
+  });
+
+  test('probe features move with their neurons', async () => {
+    const params = probeParameters('test', architecture, 5, 3, stream.split('probe'));
+    const f = compile((p: Tensors, w: Tensors) => probeFeatures(p, architecture, w).features, { threads: 1 });
+    const biases = architecture.parameters.filter((p) => p.kind === 'bias');
+    const actOut = (g: GroupElement, y: NdArrays): NdArrays =>
+      Object.fromEntries(biases.map((p) => [p.name, permuteAxes(g, y[p.name]!, [undefined, p.axes[0], undefined])]));
+    await assertEquivariance({
+      f: async (w) => (await f(params as never, w as never)) as unknown as NdArrays,
+      input: networksOf(architecture),
+      elements: elementsOf(layoutOf('test', architecture, 'hidden')),
+      actIn,
+      actOut,
+    });
+  });
+
+  test('pooling is invariant, and Fourier features work entry by entry', async () => {
+    const layout = layoutOf('test', architecture, 'hidden');
+    const pooled = compile((x: Tensors) => ({ pooled: pool(layout, x, new Set(layout.spaces.keys())) }), {
+      threads: 1,
+    });
+    await assertInvariance({
+      f: async (x) => (await pooled(x as never)) as unknown as NdArrays,
+      input: featuresOf(layout, 3),
+      elements: elementsOf(layout),
+      actIn: actOn(layout),
+    });
+    const frequencies = stream.split('f').normal([1, 3]);
+    const encoded = compile(
+      (w: Tensors, f: tf.Tensor) =>
+        Object.fromEntries(Object.entries(w).map(([name, x]) => [name, fourierFeatures(x, f)])),
+      { threads: 1 },
+    );
+    const actOut = (g: GroupElement, y: NdArrays): NdArrays =>
+      Object.fromEntries(
+        architecture.parameters.map((p) => [p.name, permuteAxes(g, y[p.name]!, [undefined, ...p.axes, undefined])]),
+      );
+    await assertEquivariance({
+      f: async (w) => (await encoded(w as never, frequencies)) as unknown as NdArrays,
+      input: networksOf(architecture),
+      elements: elementsOf(layout),
+      actIn,
+      actOut,
+    });
+  });
+});

@@ -1,0 +1,155 @@
+import {
+  adam,
+  compile,
+  deadInputs,
+  gradientError,
+  ndarray,
+  RandomStream,
+  scalar,
+  tf,
+  toTensor,
+  valueAndGrads,
+} from '@weightspace/compute';
+import type { NdArrays, Tensors } from '@weightspace/compute';
+import { siren } from '@weightspace/architecture';
+import { createMetanet, metanetKind, metanetKinds, registerMetanet, weightStatistics } from '@weightspace/metanet';
+import { describe, expect, test } from 'vitest';
+
+import { chain, networksOf, shallow, smallSettings, stream, tiny } from './networks.ts';
+
+const kinds = metanetKinds().map(({ kind }) => kind);
+const setting = (kind: string, more = {}) => ({ ...smallSettings[kind]!, ...more });
+
+describe.each(kinds)('%s', (kind) => {
+  test.each([
+    ['chain', chain],
+    ['tiny', tiny],
+    ['shallow', shallow],
+  ] as const)('depends on every parameter and every weight of %s', (_, architecture) => {
+    // Wide heads, so that no ReLU is dead for all networks at once.
+    const model = createMetanet(
+      kind,
+      architecture,
+      3,
+      setting(kind, { head: [40, 30], ...(kind.startsWith('nfn') ? { channels: [16, 15] } : {}) }),
+    );
+    const weights = networksOf(architecture);
+    const fixed = Object.fromEntries(
+      Object.entries(model.measure(weights, stream.split('fixed'))).map(([name, x]) => [name, toTensor(x)]),
+    );
+    const inputs = {
+      ...model.initialize(stream.split('init')),
+      ...Object.fromEntries(Object.entries(weights).map(([name, w]) => [`w.${name}`, w])),
+    };
+    const f = (given: Tensors) =>
+      model.apply(given, fixed, Object.fromEntries(Object.keys(weights).map((name) => [name, given[`w.${name}`]!])));
+    expect(deadInputs(f, inputs)).toEqual([]);
+  });
+
+  test('learns: the loss falls within a few steps', async () => {
+    const model = createMetanet(kind, tiny, 2, setting(kind, { dropout: 0 }));
+    const weights = networksOf(tiny, 16);
+    const labels = {
+      dtype: 'int32' as const,
+      shape: [16],
+      data: Int32Array.from({ length: 16 }, (_, i) => Number(weights['layer3.bias']!.data[i]! > 0.3)),
+    };
+    const optimizer = adam();
+    const step = compile(
+      (state: { p: Tensors; o: Tensors }, fixed: Tensors, w: Tensors, y: tf.Tensor, rate: tf.Tensor) => {
+        const { value, grads } = valueAndGrads(
+          (p) =>
+            tf.neg(
+              tf.mean(tf.sum(tf.mul(tf.oneHot(y, 2, 1, 0, 'float32'), tf.logSoftmax(model.apply(p, fixed, w))), 1)),
+            ),
+          state.p,
+        );
+        const next = optimizer.update(grads, state.o, state.p, rate);
+        return { state: { p: next.params, o: next.state }, loss: value };
+      },
+      { threads: 1 },
+    );
+    const params = model.initialize(RandomStream.fromSeed(1));
+    let state: unknown = { p: params, o: optimizer.init(params) };
+    const fixed = model.measure(weights, RandomStream.fromSeed(2));
+    const losses: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      const result = (await step(
+        state as never,
+        fixed as never,
+        weights as never,
+        labels,
+        scalar(1e-2),
+      )) as unknown as { state: unknown; loss: { data: Float32Array } };
+      state = result.state;
+      losses.push(result.loss.data[0]!);
+    }
+    expect(losses.every(Number.isFinite)).toBe(true);
+    expect(losses.at(-1)!).toBeLessThan(0.6 * losses[0]!);
+  });
+
+  test('starts the same from the same seed, and counts its parameters', () => {
+    const model = createMetanet(kind, tiny, 2, setting(kind));
+    const [a, b, c] = [1, 1, 2].map((seed) => model.initialize(RandomStream.fromSeed(seed)));
+    expect(a).toEqual(b);
+    expect(a).not.toEqual(c);
+    expect(model.parameterCount).toBe(Object.values(a!).reduce((n, { data }) => n + data.length, 0));
+  });
+
+  test('says what is wrong with a setting', () => {
+    expect(() => createMetanet(kind, tiny, 2, { wdith: 3 })).toThrow(`${kind}: has no setting 'wdith'; it has `);
+    expect(() => createMetanet(kind, tiny, 2, { dropout: 'much' })).toThrow(
+      `setting 'dropout' must be like ${JSON.stringify(metanetKind(kind).settings['dropout'])}, got "much"`,
+    );
+  });
+});
+
+describe('published settings', () => {
+  test.each([
+    ['nfn-np', 45_650_218, 45.7e6],
+    ['stat-nn', 1_054_010, 1.06e6],
+  ])('%s has as many parameters as published', (kind, count, published) => {
+    const { settings, sizes, outputs } = metanetKind(kind).published!;
+    const model = createMetanet(kind, siren({ sizes }), outputs, settings as never);
+    expect(model.parameterCount).toBe(count);
+    expect(Math.abs(model.parameterCount / published - 1)).toBeLessThan(0.01);
+  });
+
+  test('nfn-hnp has fewer, since the published basis holds pooled copies of what it also has unpooled', () => {
+    const { settings, sizes, outputs } = metanetKind('nfn-hnp').published!;
+    expect(createMetanet('nfn-hnp', siren({ sizes }), outputs, settings as never).parameterCount).toBe(53_758_762);
+  });
+});
+
+describe('the registry', () => {
+  test('refuses a kind twice, and names the kinds that there are', () => {
+    expect(() => registerMetanet(metanetKind('nfn-np'))).toThrow(
+      "registerMetanet: kind 'nfn-np' is registered already",
+    );
+    expect(() => metanetKind('nfn')).toThrow(`kind must be one of ${kinds.join(', ')}, got 'nfn'`);
+  });
+  test.each([
+    [{ channels: [] }, 'channels must be one or more whole numbers above 0, got []'],
+    [{ frequencies: 0 }, 'frequencies must be a whole number above 0, got 0'],
+    [{ probes: -1 }, 'probes must be a whole number, 0 or more, got -1'],
+    [{ position: 'polar' }, "position must be none, learned or sinusoidal, got 'polar'"],
+    [{ pool: 'max' }, "pool must be hnp or np, got 'max'"],
+    [{ dropout: 1 }, 'dropout must be in [0, 1), got 1'],
+  ])('NFN refuses %j', (settings, text) => {
+    expect(() => createMetanet('nfn-np', tiny, 2, settings as never)).toThrow(text);
+  });
+});
+
+describe('weightStatistics', () => {
+  const weights: NdArrays = { w: ndarray([3, 1, 2, 10, 0, 0, 0, 0], [2, 4]) };
+  test('are mean, variance and quartiles', () => {
+    const y = weightStatistics({ w: toTensor(weights['w']!) }, ['w']);
+    const want = [4, 12.5, 1, 1.75, 2.5, 4.75, 10, ...Array<number>(7).fill(0)];
+    Array.from(y.dataSync()).forEach((v, i) => expect(v).toBeCloseTo(want[i]!, 5));
+  });
+  test('have the gradient that differences give', () => {
+    expect(
+      gradientError((w) => weightStatistics({ w: w as tf.Tensor }, ['w']), stream.split('stat').normal([2, 5])),
+    ).toBeLessThan(1e-2);
+  });
+});
