@@ -2,7 +2,10 @@ import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 
 const layers = ['layer:app', 'layer:model', 'layer:data', 'layer:theory', 'layer:compute'];
-const depConstraints = layers.map((sourceTag, at) => ({ sourceTag, onlyDependOnLibsWithTags: layers.slice(Math.max(at, 1)) }));
+const depConstraints = layers.map((sourceTag, at) => ({
+  sourceTag,
+  onlyDependOnLibsWithTags: layers.slice(Math.max(at, 1)),
+}));
 
 /** Only one lib may import each of these: everything else goes through that lib. */
 const owned = {
@@ -22,7 +25,19 @@ const restricted = (allowed) => ({
 });
 
 export default [
-  { ignores: ['**/dist', '**/out-tsc', '**/node_modules', '.nx', '**/test-output', '**/runs', '**/zoos', '**/mlruns', '**/*.gen.ts'] },
+  {
+    ignores: [
+      '**/dist',
+      '**/out-tsc',
+      '**/node_modules',
+      '.nx',
+      '**/test-output',
+      '**/runs',
+      '**/zoos',
+      '**/mlruns',
+      '**/*.gen.ts',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.mts'],
@@ -30,7 +45,12 @@ export default [
     rules: {
       '@nx/enforce-module-boundaries': [
         'error',
-        { enforceBuildableLibDependency: false, allowCircularSelfDependency: true, allow: ['^.*/vitest\\.shared\\.mts$', '^.*/eslint\\.config\\.mjs$'], depConstraints },
+        {
+          enforceBuildableLibDependency: false,
+          allowCircularSelfDependency: true,
+          allow: ['^.*/vitest\\.shared\\.mts$', '^.*/eslint\\.config\\.mjs$'],
+          depConstraints,
+        },
       ],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],

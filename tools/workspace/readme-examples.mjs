@@ -17,7 +17,9 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
 function folders(root, nested = true) {
   if (!existsSync(root)) return [];
-  return readdirSync(root).map((name) => (nested ? join(root, name, 'README.md') : join(root, name))).filter((name) => name.endsWith('.md'));
+  return readdirSync(root)
+    .map((name) => (nested ? join(root, name, 'README.md') : join(root, name)))
+    .filter((name) => name.endsWith('.md'));
 }
 
 function examplesOf(file) {
@@ -31,7 +33,11 @@ function examplesOf(file) {
 function run(file, { code, line }) {
   const script = join(folder, `example-${passed + failed}.ts`);
   writeFileSync(script, code);
-  const { status, stderr, stdout } = spawnSync(process.execPath, ['--conditions=@weightspace/source', '--import', 'tsx', script], { encoding: 'utf8' });
+  const { status, stderr, stdout } = spawnSync(
+    process.execPath,
+    ['--conditions=@weightspace/source', '--import', 'tsx', script],
+    { encoding: 'utf8' },
+  );
   if (status === 0) {
     passed++;
     process.stdout.write(`ok ${file}:${line}\n`);

@@ -12,7 +12,9 @@ for (const project of projects) {
     process.stdout.write(`${project}: no report in ${file}; run its tests\n`);
     continue;
   }
-  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTodoTests } = JSON.parse(readFileSync(file, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTodoTests } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
   // A file that can't be loaded fails as a suite without a test.
   const failed = numFailedTests > 0 ? numFailedTests : numFailedTestSuites;
   total.passed += numPassedTests;
@@ -25,6 +27,10 @@ process.exitCode = total.failed + missing > 0 || total.passed === 0 ? 1 : 0;
 
 /** Projects that have tests. */
 function findProjects() {
-  const folders = ['apps', 'data', 'libs', 'tools'].flatMap((kind) => (existsSync(kind) ? readdirSync(kind).map((name) => join(kind, name)) : []));
-  return folders.filter((folder) => existsSync(join(folder, 'vitest.config.mts')) && existsSync(join(folder, 'test'))).sort();
+  const folders = ['apps', 'data', 'libs', 'tools'].flatMap((kind) =>
+    existsSync(kind) ? readdirSync(kind).map((name) => join(kind, name)) : [],
+  );
+  return folders
+    .filter((folder) => existsSync(join(folder, 'vitest.config.mts')) && existsSync(join(folder, 'test')))
+    .sort();
 }

@@ -1,6 +1,6 @@
 /** @file Training one metanet on a zoo, from its first step to its predictions on the test split. */
-import { cosine, mapValues, RandomStream, scalar, warmUp } from '@weightspace/compute';
-import type { NdArray, NdArrays } from '@weightspace/compute';
+import { cosine, mapValues, scalar, warmUp } from '@weightspace/compute';
+import type { NdArray, NdArrays, RandomStream } from '@weightspace/compute';
 import type { Augmentation } from '@weightspace/augmentation';
 import type { Progress, Snapshot, Stage } from '@weightspace/experiment';
 import type { Metanet } from '@weightspace/metanet';

@@ -34,7 +34,7 @@ export function startCounter(
   env: Record<string, string> = {},
 ): { child: ChildProcess; finished: Promise<Finished> } {
   const child = spawn(process.execPath, ['--conditions=@weightspace/source', '--import', 'tsx', FIXTURE, ...args], {
-    env: { ...process.env, MLFLOW_TRACKING_URI: '', ...env },
+    env: { ...process.env, NX_TASK_TARGET_PROJECT: undefined, MLFLOW_TRACKING_URI: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];

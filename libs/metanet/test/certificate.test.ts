@@ -1,5 +1,5 @@
-import { compile, tf } from '@weightspace/compute';
-import type { NdArrays, Tensors } from '@weightspace/compute';
+import { compile } from '@weightspace/compute';
+import type { NdArrays, Tensors, tf } from '@weightspace/compute';
 import {
   createMetanet,
   fourierFeatures,

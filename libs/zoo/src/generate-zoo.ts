@@ -1,6 +1,6 @@
 /** @file Making a zoo shard by shard, so that a stop at any moment loses at most the shards under way. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 import type { Executor, Task } from './executor.ts';
 import { lockFolder } from './lock.ts';
@@ -75,7 +75,19 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
-    throw fileError('generateZoo', folder, 'to make the folder', cause);
+    throw fileError('generateZoo', folder, 'to make the folder', whyNotWritable(folder) ?? cause);
+  }
+}
+
+/** `mkdir` with `recursive` says ENOENT of a read-only file system (Node 20). */
+function whyNotWritable(folder: string): unknown {
+  let parent = dirname(resolve(folder));
+  while (!existsSync(parent)) parent = dirname(parent);
+  try {
+    accessSync(parent, constants.W_OK);
+    return undefined;
+  } catch (cause) {
+    return cause;
   }
 }
 

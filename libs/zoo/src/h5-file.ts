@@ -1,5 +1,6 @@
 /** @file The one place that uses h5wasm, which reports most failures by silence: everything is checked here. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { sizeOf } from '@weightspace/compute';
 import h5wasm from 'h5wasm/node';
@@ -28,6 +29,7 @@ const dtypes: { readonly [name: string]: string } = { Float32Array: '<f', Int32A
  * @throws {ZooError} when anything can't be written
  */
 export async function writeH5(file: string, { attributes, datasets }: H5Contents): Promise<void> {
+  checkSpace(file, datasets);
   await h5wasm.ready;
   // HDF5 stamps every object with the time of day, which emscripten takes from Date.now.
   const now = Date.now;
@@ -83,9 +85,25 @@ const cannotWrite = (file: string, at: string, found: string) =>
     remedy: 'check the disk: is it full or read-only?',
   });
 
-/** A full disk shows only in the size of what was written. */
+const bytesOf = (datasets: H5Contents['datasets']) =>
+  Object.values(datasets).reduce((sum, { data }) => sum + data.byteLength, 0);
+
+/** Asked before, since HDF5 prints pages of its own when the disk fills up. */
+function checkSpace(file: string, datasets: H5Contents['datasets']): void {
+  const { bavail, bsize } = statfsSync(dirname(file));
+  const needed = bytesOf(datasets) + 2 ** 16;
+  if (bavail * bsize >= needed) return;
+  throw new ZooError('writeH5', {
+    file,
+    expected: `${needed} bytes free on the disk`,
+    found: String(bavail * bsize),
+    remedy: 'free some disk space and continue with --resume: what is written stays',
+  });
+}
+
+/** A disk that filled up meanwhile shows only in the size of what was written. */
 function checkWritten(file: string, datasets: H5Contents['datasets']): void {
-  const bytes = Object.values(datasets).reduce((sum, { data }) => sum + data.byteLength, 0);
+  const bytes = bytesOf(datasets);
   const size = statSync(file).size;
   if (size < bytes) throw cannotWrite(file, 'the file', `${size} of at least ${bytes} bytes on disk`);
 }
