@@ -6,7 +6,7 @@ const bench = (root) => ({
   cache: false,
   parallelism: false,
   options: {
-    command: `node --conditions=@weightspace/source --import tsx tools/bench/run.ts ${root}`,
+    command: `node --conditions=@weightspace/source --import ts-blank-space/register tools/bench/run.ts ${root}`,
     cwd: '{workspaceRoot}',
   },
   metadata: { description: `Times the benchmarks in ${root}/bench; prints a table and writes ${root}/bench.json` },

@@ -35,7 +35,7 @@ function run(file, { code, line }) {
   writeFileSync(script, code);
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
-    ['--conditions=@weightspace/source', '--import', 'tsx', script],
+    ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', script],
     { encoding: 'utf8' },
   );
   if (status === 0) {

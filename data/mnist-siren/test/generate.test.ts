@@ -21,7 +21,7 @@ function generate(
   const script = join(repository, 'data/mnist-siren/src/generate.ts');
   const child = spawn(
     process.execPath,
-    ['--conditions=@weightspace/source', '--import', 'tsx', script, '--folder', folder, ...args],
+    ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', script, '--folder', folder, ...args],
     { cwd: repository },
   );
   let text = '';

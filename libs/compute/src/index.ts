@@ -34,6 +34,7 @@ export { SafetensorsError } from './safetensors-header.ts';
 export type { SafetensorsEntry, SafetensorsHeader } from './safetensors-header.ts';
 export { assertClose, MismatchError } from './testing/assert-close.ts';
 export type { Tolerance } from './testing/assert-close.ts';
+export type { Benchmark, Prepared, TorchRun } from './testing/benchmark.ts';
 export { deadInputs, gradientError } from './testing/gradient-checks.ts';
 export { stackedConv2d } from './stacked/stacked-conv2d.ts';
 export type { StackedConv2dOptions } from './stacked/stacked-conv2d.ts';

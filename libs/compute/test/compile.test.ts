@@ -7,7 +7,7 @@ type Call = (...args: unknown[]) => Promise<never>;
 const compiled = (
   f: (...xs: never[]) => unknown,
   options = {},
-): Call & { statistics: () => { graphs: number; nodes: number } } =>
+): Call & { statistics: () => { graphs: number; nodes: number; flops: number } } =>
   compile(f as never, { threads: 1, ...options }) as never;
 const stream = RandomStream.fromSeed(3);
 const [x, w] = [stream.split('x').normal([7, 5]), stream.split('w').normal([5, 3])];
@@ -34,6 +34,37 @@ describe('compile', () => {
     expect(f.statistics().graphs).toBe(1);
     await f(zeros([4]));
     expect(f.statistics().graphs).toBe(2);
+  });
+
+  test('traces once for records that differ in the order of their names', async () => {
+    const f = compiled((p: { a: Tensor; b: Tensor }) => tf.sub(p.a, p.b));
+    expect([...((await f({ a: scalar(5), b: scalar(3) })) as NdArray).data]).toEqual([2]);
+    expect([...((await f({ b: scalar(3), a: scalar(5) })) as NdArray).data]).toEqual([2]);
+    expect(f.statistics().graphs).toBe(1);
+  });
+
+  test.each<[string, (a: Tensor, b: Tensor) => Tensor, number[], number[], number]>([
+    ['a product', (a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D), [7, 5], [5, 3], 2 * 7 * 5 * 3],
+    [
+      'a product of transposes',
+      (a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, true, true),
+      [5, 7],
+      [3, 5],
+      2 * 7 * 5 * 3,
+    ],
+    ['a batch of products', (a, b) => tf.matMul(a, b), [4, 7, 5], [4, 5, 3], 2 * 4 * 7 * 5 * 3],
+    [
+      'a convolution',
+      (a, b) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, 'valid'),
+      [2, 6, 7, 3],
+      [3, 2, 3, 5],
+      2 * (2 * 4 * 6 * 5) * (3 * 2 * 3),
+    ],
+    ['elementwise work, which does not count', (a, b) => tf.sin(tf.add(a, b)), [7, 5], [7, 5], 0],
+  ])('counts the operations of %s', async (_, f, a, b, flops) => {
+    const counted = compiled(f as never);
+    await counted(stream.split('p').normal(a), stream.split('q').normal(b));
+    expect(counted.statistics().flops).toBe(flops);
   });
 
   test('gives fresh results unless told to recycle', async () => {

@@ -33,7 +33,7 @@ export function startCounter(
   args: readonly string[],
   env: Record<string, string> = {},
 ): { child: ChildProcess; finished: Promise<Finished> } {
-  const child = spawn(process.execPath, ['--conditions=@weightspace/source', '--import', 'tsx', FIXTURE, ...args], {
+  const child = spawn(process.execPath, ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', FIXTURE, ...args], {
     env: { ...process.env, NX_TASK_TARGET_PROJECT: undefined, MLFLOW_TRACKING_URI: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,8 +1,6 @@
 /** Runs tasks in a worker thread; registers the TypeScript loader first where the code runs from its sources. */
-if (import.meta.url.includes('/src/')) {
-  const { register } = await import('tsx/esm/api');
-  register();
-}
+const loader = 'ts-blank-space/register';
+if (import.meta.url.includes('/src/') && !process.execArgv.includes(loader)) await import(loader);
 
 export default async function run({ module, name, input }) {
   const loaded = await import(module);

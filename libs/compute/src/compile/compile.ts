@@ -5,6 +5,7 @@ import { tf } from '../tf.ts';
 import { isSignature, trace } from '../trace/trace.ts';
 import { fixGradients } from '../trace/gradients.ts';
 import { writeOnnx } from '../trace/onnx-writer.ts';
+import { productFlops } from '../trace/product-flops.ts';
 import { isNdArray, isTensor, leaves, mapTree } from '../tree.ts';
 import type { Outside } from '../tree.ts';
 import { deviceSettings, eagerBackend } from './device.ts';
@@ -27,6 +28,8 @@ export interface CompileStatistics {
   /** How many shape signatures have been traced. */
   readonly graphs: number;
   readonly nodes: number;
+  /** Floating-point operations of the matrix products and convolutions of one run of each graph. */
+  readonly flops: number;
   readonly traceSeconds: number;
   readonly sessionSeconds: number;
 }
@@ -63,7 +66,7 @@ export function compile<A extends readonly unknown[], R>(
 ): Compiled<A, R> {
   const name = options.name ?? (fn.name || 'function');
   const programs = new Map<string, Promise<Program>>();
-  const spent = { nodes: 0, traceSeconds: 0, sessionSeconds: 0 };
+  const spent = { nodes: 0, flops: 0, traceSeconds: 0, sessionSeconds: 0 };
 
   async function build(args: readonly unknown[], settings: DeviceSettings): Promise<Program> {
     const started = performance.now();
@@ -72,6 +75,7 @@ export function compile<A extends readonly unknown[], R>(
     const written = performance.now();
     const session = await Session.load(bytes, { ...settings, profile: options.profile });
     spent.nodes += traced.nodes.length;
+    spent.flops += productFlops(traced.nodes);
     spent.traceSeconds += (written - started) / 1e3;
     spent.sessionSeconds += (performance.now() - written) / 1e3;
     const outputs = traced.outputs.map(({ path, value }) => ({
@@ -89,7 +93,7 @@ export function compile<A extends readonly unknown[], R>(
       return runEagerly(fn as (...args: never[]) => unknown, args, settings.device);
     }
     const arrays = leaves(args, isNdArray);
-    const key = `${settings.device}:${settings.threads}|${arrays.map(({ path, value }) => `${path}:${value.dtype}[${value.shape.join()}]`).join(' ')}`;
+    const key = `${settings.device}:${settings.threads}|${signatureOf(arrays)}`;
     const program = await (programs.get(key) ?? remember(programs, key, build(signatures(args), settings)));
     const feeds = new Map<string, NdArray>();
     for (const { path, value } of arrays) {
@@ -114,6 +118,13 @@ export function compile<A extends readonly unknown[], R>(
   const statistics = () => ({ graphs: programs.size, ...spent });
   return Object.assign(call, { statistics, release }) as never;
 }
+
+/** Records that differ in the order of their names alone have the same graph. */
+const signatureOf = (arrays: readonly { readonly path: string; readonly value: NdArray }[]): string =>
+  arrays
+    .map(({ path, value }) => `${path}:${value.dtype}[${value.shape.join()}]`)
+    .sort()
+    .join(' ');
 
 const isPath = (value: unknown): value is string => typeof value === 'string';
 const signatures = (args: readonly unknown[]) =>

@@ -1,0 +1,59 @@
+/** @file Bulk fitting of SIRENs on all cores, beside the same batched fit in PyTorch. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import type { Benchmark } from '@weightspace/compute';
+import { mnistFolder } from '@weightspace/dataset';
+import { dwsRecipe, workerExecutor } from '@weightspace/zoo';
+import type { ZooRows } from '@weightspace/zoo';
+
+import type { FitInput } from '../src/fit-digits.ts';
+
+const COUNT = 64;
+const WORKERS = Math.min(2, availableParallelism());
+const images = join(mnistFolder(), 'train-images-idx3-ubyte');
+const torch = (label: string, threads: number, processes: number, group: number) => ({
+  label,
+  script: 'siren_fit.py',
+  args: Object.entries({ images, count: COUNT, steps: dwsRecipe.steps, threads, processes, group }).flatMap(
+    ([name, value]) => [`--${name}`, String(value)],
+  ),
+});
+
+/** The first digits of MNIST, one part per worker. */
+const parts: readonly FitInput[] = Array.from({ length: WORKERS }, (_, worker) => ({
+  recipe: dwsRecipe,
+  seed: 0,
+  members: Array.from({ length: COUNT / WORKERS }, (_, i) => ({
+    part: 'train',
+    image: (worker * COUNT) / WORKERS + i,
+    split: 0,
+  })),
+}));
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+export const benchmarks: readonly Benchmark[] = [
+  {
+    name: 'siren-fit: 64 digits, DWS recipe, 1,000 steps',
+    unit: { name: 'SIREN and step', count: COUNT * dwsRecipe.steps },
+    calls: 3,
+    prepare: () => {
+      const executor = workerExecutor(WORKERS);
+      const module = new URL('../src/fit-digits.ts', import.meta.url).href;
+      const fit = (input: FitInput) => executor.run({ module, name: 'fitDigits', input }) as Promise<ZooRows>;
+      return Promise.resolve({
+        call: async () => {
+          const done = await Promise.all(parts.map(fit));
+          return { psnr: median(done.flatMap((rows) => [...rows.fit['psnr']!.data])) };
+        },
+        release: () => executor.close(),
+      });
+    },
+    torch: [
+      torch('1 process, 2 threads, groups of 64', 2, 1, 64),
+      torch('2 processes, 1 thread each, groups of 32', 1, 2, 32),
+      torch('2 processes, 1 thread each, groups of 8', 1, 2, 8),
+    ],
+  },
+];
