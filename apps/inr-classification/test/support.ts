@@ -58,7 +58,13 @@ export function runScript(
 ): Promise<Ended> {
   const child = spawn(
     process.execPath,
-    ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', join(root, 'apps/inr-classification/src', script), ...args],
+    [
+      '--conditions=@weightspace/source',
+      '--import',
+      'ts-blank-space/register',
+      join(root, 'apps/inr-classification/src', script),
+      ...args,
+    ],
     {
       cwd: root,
       env: { ...process.env, MLFLOW_TRACKING_URI: '' },

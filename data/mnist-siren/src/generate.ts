@@ -25,6 +25,7 @@ interface Settings {
   readonly folder?: string;
   readonly threads?: number;
   readonly steps?: number;
+  readonly rate?: number;
   readonly start: 'image' | 'shared';
   readonly resume: boolean;
   readonly quiet: boolean;
@@ -34,6 +35,12 @@ const count = (text: string): number => {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0) return value;
   throw new InvalidArgumentError('it must be a whole number, 0 or more.');
+};
+
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('it must be a number above 0.');
 };
 
 const command = new Command('data-mnist-siren:generate')
@@ -48,6 +55,7 @@ const command = new Command('data-mnist-siren:generate')
   .option('--validation <n>', 'digits for validation', count, 0)
   .option('--test <n>', 'digits for testing', count, 500)
   .option('--steps <n>', "steps of Adam; the recipe's own when absent", count)
+  .option('--rate <x>', "peak learning rate of Adam; the recipe's own when absent", positive)
   .option('--seed <n>', 'seed of the starts', count, 0)
   .option('--folder <path>', 'where to; zoos/mnist-siren-<recipe>-<train> when absent')
   .option('--threads <n>', 'cores to use; all when absent', count)
@@ -68,11 +76,9 @@ A generation that was stopped goes on with --resume, and ends with the same byte
 async function main(): Promise<number> {
   const settings = command.parse().opts<Settings>();
   const output = new Output(process, settings.quiet);
-  const recipe = { ...sirenRecipes[settings.recipe]!, start: settings.start };
-  const plan: ZooPlan = {
-    ...settings,
-    recipe: settings.steps === undefined ? recipe : { ...recipe, steps: settings.steps },
-  };
+  const recipe = sirenRecipes[settings.recipe]!;
+  const { steps = recipe.steps, rate = recipe.rate, start } = settings;
+  const plan: ZooPlan = { ...settings, recipe: { ...recipe, steps, rate, start } };
   const folder = settings.folder ?? join('zoos', `mnist-siren-${settings.recipe}-${settings.train}`);
   const interrupt = listenForInterrupt((by) =>
     output.warn(`${by}: finishing the shards under way; a second one stops at once`),

@@ -33,10 +33,14 @@ export function startCounter(
   args: readonly string[],
   env: Record<string, string> = {},
 ): { child: ChildProcess; finished: Promise<Finished> } {
-  const child = spawn(process.execPath, ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', FIXTURE, ...args], {
-    env: { ...process.env, NX_TASK_TARGET_PROJECT: undefined, MLFLOW_TRACKING_URI: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@weightspace/source', '--import', 'ts-blank-space/register', FIXTURE, ...args],
+    {
+      env: { ...process.env, NX_TASK_TARGET_PROJECT: undefined, MLFLOW_TRACKING_URI: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

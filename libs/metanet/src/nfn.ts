@@ -29,7 +29,8 @@ export const nfnSettings = {
   channels: [64, 64, 64] as readonly number[],
   /** Gaussian frequencies of the raw weights; the channels that go in are twice as many. */
   frequencies: 64,
-  frequencyScale: 3,
+  /** Deviation of the frequencies, in periods per unit of a weight; with `normalize`, per root mean square. */
+  frequencyScale: 0.3,
   /** How inputs and outputs are told apart: `learned`, `sinusoidal` or `none`. */
   position: 'learned',
   /** Frequencies of `sinusoidal`. */
