@@ -15,6 +15,7 @@ export const flatMlp: MetanetKind<FlatMlpSettings> = {
   family: 'baseline',
   source: 'the MLP baseline of Navon et al. 2023, arXiv:2301.12780',
   symmetry: 'none',
+  inputs: ['any network'],
   settings: flatMlpSettings,
   create: (architecture, outputs, settings) => {
     const names = architecture.parameters.map(({ name }) => name);

@@ -65,6 +65,7 @@ export const nfnNp: MetanetKind<NfnSettings> = {
   family: 'NFN',
   source: 'Zhou et al. 2023, arXiv:2302.14040, eq. 5',
   symmetry: 'invariant to permutations of hidden neurons; its layers also commute with those of inputs and outputs',
+  inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
   settings: nfnSettings,
   published: {
     settings: published,
@@ -81,6 +82,7 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
   family: 'NFN',
   source: 'Zhou et al. 2023, arXiv:2302.14040, appendix A',
   symmetry: 'invariant to permutations of hidden neurons',
+  inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
   settings: { ...nfnSettings, position: 'none' },
   published: {
     settings: { ...published, position: 'none' },

@@ -15,6 +15,8 @@ export interface MetanetKind<S extends Settings = Settings> {
   readonly source: string;
   /** What it is invariant to. */
   readonly symmetry: string;
+  /** Kinds of input networks that it takes, in words. */
+  readonly inputs: readonly string[];
   /** Every setting with its default. */
   readonly settings: S;
   /** The published setting, and the number of parameters that the public code has with it. */

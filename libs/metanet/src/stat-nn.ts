@@ -53,6 +53,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
   family: 'baseline',
   source: 'Unterthiner et al. 2020, arXiv:2002.11448',
   symmetry: 'invariant to every permutation of the entries of a parameter',
+  inputs: ['any network'],
   settings: statNnSettings,
   published: {
     settings: { head: [1000, 1000] },
