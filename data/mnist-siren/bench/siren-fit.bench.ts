@@ -12,12 +12,15 @@ import type { FitInput } from '../src/fit-digits.ts';
 const COUNT = 64;
 const WORKERS = Math.min(2, availableParallelism());
 const images = join(mnistFolder(), 'train-images-idx3-ubyte');
+const { steps, rate, warmUp, floor, beta1, beta2 } = dwsRecipe;
+/** PyTorch's settings are the recipe's own, so that both sides do the same work and end with the same PSNR. */
 const torch = (label: string, threads: number, processes: number, group: number) => ({
   label,
   script: 'siren_fit.py',
-  args: Object.entries({ images, count: COUNT, steps: dwsRecipe.steps, threads, processes, group }).flatMap(
-    ([name, value]) => [`--${name}`, String(value)],
-  ),
+  args: Object.entries({
+    ...{ images, count: COUNT, threads, processes, group },
+    ...{ steps, rate, 'warm-up': warmUp, floor, beta1, beta2 },
+  }).flatMap(([name, value]) => [`--${name}`, String(value)]),
 });
 
 /** The first digits of MNIST, one part per worker. */
@@ -35,7 +38,7 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 
 export const benchmarks: readonly Benchmark[] = [
   {
-    name: 'siren-fit: 64 digits, DWS recipe, 1,000 steps',
+    name: `siren-fit: ${COUNT} digits, DWS recipe, ${steps.toLocaleString('en')} steps`,
     unit: { name: 'SIREN and step', count: COUNT * dwsRecipe.steps },
     calls: 3,
     prepare: () => {

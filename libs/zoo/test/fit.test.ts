@@ -40,7 +40,8 @@ describe('pack and unpack', () => {
 });
 
 describe('fitSirens', () => {
-  const recipe = { ...dwsRecipe, sizes, omega: 20, steps: 60, warmUp: 5 };
+  // A rate at which 60 steps show.
+  const recipe = { ...dwsRecipe, sizes, omega: 20, steps: 60, warmUp: 5, rate: 1e-2 };
   const images = stream.split('images').uniform([11, 7, 4]);
   const start = initialize(architecture, stream, { count: 11, init: 'dws-siren' });
   const some = (count: number): [NdArray, NdArrays] => [

@@ -23,12 +23,13 @@ def digits(path, first, count):
     return torch.from_numpy(pixels.reshape(count, SIDE * SIDE, 1).astype(numpy.float32) / 255)
 
 
-def rate_at(step, steps):
-    """Linear warm-up for 50 steps, then a cosine from 1e-2 to 1e-4."""
-    return 1e-2 * min(1, (step + 1) / 50) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+def rate_at(step, settings):
+    """Linear warm-up, then a cosine down to a share of the peak: libs/zoo's `sirenRate`."""
+    fall = settings.floor + (1 - settings.floor) * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    return settings.rate * min(1, (step + 1) / settings.warm_up) * fall
 
 
-def fit(target, steps, generator):
+def fit(target, steps, settings, generator):
     """Returns each network's mean squared error at the end."""
     count = len(target)
     uniform = lambda shape, bound: (torch.rand(shape, generator=generator) * 2 - 1) * bound
@@ -45,7 +46,7 @@ def fit(target, steps, generator):
         p.requires_grad_(True)
     axis = torch.linspace(-1, 1, SIDE)
     x = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(1, -1, 2).expand(count, -1, -1).contiguous()
-    adam = torch.optim.Adam(params, lr=1e-2, betas=(0.9, 0.99))
+    adam = torch.optim.Adam(params, lr=settings.rate, betas=(settings.beta1, settings.beta2))
 
     def errors():
         w1, b1, w2, b2, w3, b3 = params
@@ -54,7 +55,7 @@ def fit(target, steps, generator):
         return ((torch.baddbmm(b3, h, w3) + 0.5 - target) ** 2).mean((1, 2))
 
     for step in range(steps):
-        adam.param_groups[0]["lr"] = rate_at(step, steps)
+        adam.param_groups[0]["lr"] = rate_at(step, settings)
         adam.zero_grad()
         errors().sum().backward()
         adam.step()
@@ -67,9 +68,9 @@ def work(part, settings, barrier, results):
     generator = torch.Generator().manual_seed(part)
     share = settings.count // settings.processes
     target = digits(settings.images, part * share, share)
-    fit(target[: settings.group], 3, generator)
+    fit(target[: settings.group], 3, settings, generator)
     barrier.wait()
-    losses = [fit(group, settings.steps, generator) for group in target.split(settings.group)]
+    losses = [fit(group, settings.steps, settings, generator) for group in target.split(settings.group)]
     barrier.wait()
     results.put((torch.cat(losses).tolist(), timing.memory()))
 
@@ -79,6 +80,11 @@ def main():
     parser.add_argument("--images", required=True, help="train-images-idx3-ubyte")
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rate", type=float, required=True, help="peak of Adam's rate")
+    parser.add_argument("--warm-up", type=int, required=True, help="steps in which the rate rises")
+    parser.add_argument("--floor", type=float, required=True, help="share of the peak at the end")
+    parser.add_argument("--beta1", type=float, required=True)
+    parser.add_argument("--beta2", type=float, required=True)
     parser.add_argument("--group", type=int, default=64, help="networks per batched fit")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
