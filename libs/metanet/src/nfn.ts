@@ -2,6 +2,7 @@
 import type { Architecture } from '@weightspace/architecture';
 import { countParameters, mapValues, RandomStream, tf, toTensor } from '@weightspace/compute';
 import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { canonicalizeSigns } from '@weightspace/symmetry';
 
 import {
   fold,
@@ -46,6 +47,8 @@ export const nfnSettings = {
   dropout: 0.2,
   /** Divide each parameter by its root mean square over the training networks. */
   normalize: true,
+  /** Choose signs and phases of neurons by a rule, so that neither has to be learnt; of use where activations have them. */
+  canonicalSigns: false,
 };
 export type NfnSettings = typeof nfnSettings;
 
@@ -58,13 +61,15 @@ const published = {
   head: [1000, 1000],
   dropout: 0.5,
   normalize: false,
+  canonicalSigns: false,
 } as const satisfies Partial<NfnSettings>;
 
 export const nfnNp: MetanetKind<NfnSettings> = {
   kind: 'nfn-np',
   family: 'NFN',
   source: 'Zhou et al. 2023, arXiv:2302.14040, eq. 5',
-  symmetry: 'invariant to permutations of hidden neurons; its layers also commute with those of inputs and outputs',
+  symmetry:
+    'invariant to permutations of hidden neurons, and with canonicalSigns to their signs and phases; its layers also commute with permutations of inputs and outputs',
   inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
   settings: nfnSettings,
   published: {
@@ -81,7 +86,7 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
   kind: 'nfn-hnp',
   family: 'NFN',
   source: 'Zhou et al. 2023, arXiv:2302.14040, appendix A',
-  symmetry: 'invariant to permutations of hidden neurons',
+  symmetry: 'invariant to permutations of hidden neurons, and with canonicalSigns to their signs and phases',
   inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
   settings: { ...nfnSettings, position: 'none' },
   published: {
@@ -131,7 +136,8 @@ function createNfn(
   const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
   const encode = (params: Tensors, fixed: Tensors, weights: Tensors) =>
     encodeWeights(params, fixed, weights, codes, layout);
-  const apply = (params: Tensors, fixed: Tensors, weights: Tensors, noise?: Tensors): Tensor => {
+  const apply = (params: Tensors, fixed: Tensors, given: Tensors, noise?: Tensors): Tensor => {
+    const weights = settings.canonicalSigns ? canonicalizeSigns(architecture, given) : given;
     let x: Tensors = encode(params, fixed, weights);
     const probed = settings.probes > 0 ? probeFeatures(params, architecture, weights) : undefined;
     if (probed) x = withProbes(x, probed.features, layout);

@@ -9,15 +9,17 @@ import {
   probeFeatures,
   probeParameters,
 } from '@weightspace/metanet';
-import type { Layout, Permutable } from '@weightspace/metanet';
+import type { Layout, Permutable, Settings } from '@weightspace/metanet';
 import {
   act,
   assertBatchIndependence,
   assertEquivariance,
   assertInvariance,
+  certifyInvariance,
   permutationGroup,
   permuteAxes,
   randomElement,
+  symmetryGroup,
 } from '@weightspace/symmetry';
 import type { GroupElement } from '@weightspace/symmetry';
 import { describe, expect, test } from 'vitest';
@@ -106,6 +108,22 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
       actIn,
     });
     expect(report.error).toBeLessThan(1e-5);
+  });
+
+  test.each(['nfn-np', 'nfn-hnp'])('%s with canonical signs is invariant to the whole group', async (kind) => {
+    const settings = { ...smallSettings[kind]!, canonicalSigns: true };
+    const draws = stream.split('signs');
+    const whole = symmetryGroup(architecture);
+    const elements = Array.from({ length: 4 }, () => randomElement(whole, draws));
+    const run = (chosen: Settings) =>
+      certifyInvariance({
+        f: ready(createMetanet(kind, architecture, 4, chosen), false),
+        input: networksOf(architecture),
+        elements,
+        actIn,
+      });
+    expect((await run(settings)).error).toBeLessThan(1e-5);
+    expect((await run(smallSettings[kind]!)).passed).toBe(false);
   });
 
   test.each(metanetKinds().map(({ kind }) => kind))(

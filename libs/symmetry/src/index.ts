@@ -4,6 +4,7 @@ export { compose, identityElement, inverse, isIdentity, randomElement, testEleme
 export type { GroupElement, RandomElementOptions, SpaceElement } from './element.ts';
 export { act } from './act.ts';
 export { actTensors, stackElements } from './act-tensors.ts';
+export { canonicalizeSigns } from './canonicalize-signs.ts';
 export { permuteAxes } from './permute-axes.ts';
 export { functionError } from './function-preservation.ts';
 export type { PreservationOptions } from './function-preservation.ts';
