@@ -88,7 +88,7 @@ function rowCount(fn: string, { shape }: NdArray): number {
   return shape[0]!;
 }
 
-const CONSTRUCTORS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+export const CONSTRUCTORS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 const emptyOf = <D extends DType>(dtype: D, length: number) => new CONSTRUCTORS[dtype](length) as TypedArrayOf<D>;
 
 /** A tensor on the current tfjs backend; the caller disposes it. It may share the array's memory: don't change that while the tensor lives. */

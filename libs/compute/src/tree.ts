@@ -24,10 +24,22 @@ export const isNdArray = (value: unknown): value is NdArray =>
 
 export const isTensor = (value: unknown): value is Tensor => value instanceof tf.Tensor;
 
+/** Thrown where something is neither a leaf, a list nor a plain record. */
+export class LeafError extends TypeError {
+  readonly path: string;
+
+  constructor(path: string, value: unknown) {
+    super(
+      `${path === '' ? 'the value' : path} must be an array, a tensor, a list or a record of them, got ${String(value)}`,
+    );
+    this.path = path;
+  }
+}
+
 /**
  * The leaves in order of their keys' insertion.
  *
- * @throws {TypeError} where something is neither a leaf, a list nor a plain record; names the place
+ * @throws {LeafError} where something is neither a leaf, a list nor a plain record; names the place
  */
 export function leaves<T>(tree: unknown, isLeaf: (value: unknown) => value is T, path = ''): Leaf<T>[] {
   if (isLeaf(tree)) return [{ path, value: tree }];
@@ -37,9 +49,7 @@ export function leaves<T>(tree: unknown, isLeaf: (value: unknown) => value is T,
   if (isRecord(tree) && Object.getPrototypeOf(tree) === Object.prototype) {
     return Object.entries(tree).flatMap(([key, item]) => leaves(item, isLeaf, deeper(key)));
   }
-  throw new TypeError(
-    `leaves: ${path === '' ? 'the value' : path} must be an array, a tensor, a list or a record of them, got ${String(tree)}`,
-  );
+  throw new LeafError(path, tree);
 }
 
 /** The same nesting with every leaf replaced, in the order of `leaves`. */

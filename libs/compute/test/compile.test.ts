@@ -1,5 +1,19 @@
-import { compile, exportOnnx, ndarray, RandomStream, scalar, tf, TraceError, zeros } from '@weightspace/compute';
-import type { NdArray, Tensor } from '@weightspace/compute';
+import {
+  ArgumentError,
+  compile,
+  DeviceError,
+  ExecutionError,
+  exportOnnx,
+  ndarray,
+  RandomStream,
+  registerTraceKernel,
+  scalar,
+  tf,
+  TraceError,
+  zeros,
+} from '@weightspace/compute';
+import type { Compiled, NdArray, Tensor } from '@weightspace/compute';
+import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 
 const einsum = Reflect.get(tf, 'einsum') as (equation: string, ...tensors: Tensor[]) => Tensor;
@@ -79,6 +93,44 @@ describe('compile', () => {
     expect(kept.data[0]).toBe(2);
     await recycling(scalar(3));
     expect(kept.data[0]).toBe(4);
+  });
+
+  test('refuses a recycled result that it would overwrite, and goes on with the last one', async () => {
+    const step = compiled((a: Tensor) => tf.add(a, 1), { recycle: true, name: 'step' });
+    const first: NdArray = await step(scalar(1));
+    const second: NdArray = await step(first);
+    await expect(step(first)).rejects.toThrow(
+      'step: argument 0 is a recycled result of the call before the last, which this call would overwrite; pass the last result, or copy it',
+    );
+    expect(((await step(second)) as NdArray).data[0]).toBe(4);
+  });
+
+  test('takes and gives integers and booleans', async () => {
+    const f = compiled((i: Tensor, b: Tensor) => ({
+      i,
+      b,
+      sum: tf.add(tf.cast(i, 'float32'), 0.5),
+      not: tf.logicalNot(b),
+    }));
+    const result: Record<string, NdArray> = await f(
+      ndarray(Int32Array.of(1, -5), [2]),
+      ndarray(Uint8Array.of(1, 0), [2]),
+    );
+    expect(Object.entries(result).map(([name, { dtype, data }]) => [name, dtype, ...data])).toEqual([
+      ['i', 'int32', 1, -5],
+      ['b', 'bool', 1, 0],
+      ['sum', 'float32', 1.5, -4.5],
+      ['not', 'bool', 0, 1],
+    ]);
+  });
+
+  test('runs calls at once, and anew after a release', async () => {
+    const double = compiled((a: Tensor) => tf.mul(a, 2)) as unknown as Compiled<[Tensor], Tensor>;
+    const results = await Promise.all([1, 2, 3, 4].map((value) => double(scalar(value))));
+    expect(results.map(({ data }) => data[0])).toEqual([2, 4, 6, 8]);
+    await double.release();
+    expect((await double(scalar(5))).data[0]).toBe(10);
+    expect(double.statistics().graphs).toBe(1);
   });
 
   test('feeds a recycled state back to itself', async () => {
@@ -165,7 +217,31 @@ describe('what cannot be compiled says so', () => {
       (a: Tensor) => tf.fft(tf.complex(a, a)),
       'compile: sample uses Complex, which has no compiled kernel',
     ],
-    ['einsum', (a: Tensor) => einsum('ij->ji', a), 'has no compiled kernel'],
+    [
+      'a gradient that tfjs has none for',
+      (a: Tensor) => tf.grad((u) => tf.sum(einsum('ij->ji', u)))(a),
+      'compile: sample takes the gradient of Einsum, which tfjs has none for',
+    ],
+    [
+      'images with channels first',
+      (a: Tensor) => tf.conv2d(tf.reshape(a, [1, 1, 7, 5]) as tf.Tensor4D, tf.ones([2, 2, 1, 1]), 1, 'valid', 'NCHW'),
+      'compile: conv2d must have dataFormat NHWC, got NCHW; transpose the input',
+    ],
+    [
+      'depthToSpace with channels first',
+      (a: Tensor) => tf.depthToSpace(tf.reshape(tf.slice(a, [0, 0], [4, 5]), [1, 4, 5, 1]) as tf.Tensor4D, 2, 'NCHW'),
+      'compile: depthToSpace must have dataFormat NHWC, got NCHW; transpose the input',
+    ],
+    [
+      'the largest of nothing',
+      (a: Tensor) => tf.argMax(tf.slice(a, [0, 0], [0, 5]), 0),
+      'compile: ArgMax over an axis of size 0 has no answer',
+    ],
+    [
+      'gather within batches along another axis',
+      (a: Tensor) => tf.gather(tf.reshape(a, [7, 5, 1]), tf.zeros([7, 1], 'int32') as never, 2, 1),
+      'compile: gather with batchDims 1 needs axis 1, got 2; transpose first',
+    ],
   ])('%s', async (_, f, message) => {
     await expect(compiled(f as never, { name: 'sample' })(x)).rejects.toThrow(message);
     await expect(compiled(f as never, { name: 'sample' })(x)).rejects.toThrow(TraceError);
@@ -177,10 +253,76 @@ describe('what cannot be compiled says so', () => {
     );
   });
 
-  test('a device that this machine does not have', async () => {
-    await expect(compiled((a: Tensor) => a, { device: 'cuda' })(x)).rejects.toThrow(
-      /device 'cuda' isn't in this build.*use device 'cpu'/,
+  test.each([
+    ['cuda', /^compile: device 'cuda' can't be used here: .*use device 'cpu', or give ONNX Runtime what cuda needs/s],
+    ['webgpu', /^compile: device 'webgpu' can't be used here: .*use device 'cpu'/s],
+    ['tensorflow', /^device 'tensorflow' needs the package @tensorflow\/tfjs-node-gpu or .*use device 'cpu'/],
+    ['gpu', 'compile(sample): device must be one of cpu, cuda, webgpu, tensorflow, eager, got gpu'],
+  ])('a device that this machine does not have: %s', async (device, message) => {
+    const run = compiled((a: Tensor) => a, { device, name: 'sample' })(x);
+    await expect(run).rejects.toThrow(DeviceError);
+    await expect(run).rejects.toThrow(message);
+  });
+
+  test('a number of threads that there is none of', async () => {
+    await expect(compiled((a: Tensor) => a, { threads: 0, name: 'sample' })(x)).rejects.toThrow(
+      'compile(sample): threads must be a positive whole number, got 0',
     );
+  });
+
+  test.each<[string, unknown, string]>([
+    [
+      'a number',
+      3,
+      '0 must be an array, a tensor, a list or a record of them, got 3; make one with ndarray(values, shape)',
+    ],
+    ['a list of numbers', { w: [1] }, '0.w.0 must be an array, a tensor, a list or a record of them, got 1'],
+    ['too few values', { ...zeros([3]), data: new Float32Array(2) }, '0 of shape [3] must hold 3 values, got 2'],
+    [
+      'doubles',
+      { ...zeros([3]), data: new Float64Array(3) },
+      '0 must hold float32 in a Float32Array, got a Float64Array',
+    ],
+    ['an unknown dtype', { ...zeros([3]), dtype: 'float64' }, '0 must have dtype float32, int32, bool, got float64'],
+    ['a negative size', { ...zeros([1]), shape: [-1] }, '0 must have a shape of whole numbers ≥ 0, got [-1]'],
+    [
+      'a name twice',
+      { 'a.b': scalar(1), a: { b: scalar(2) } },
+      '0.a.b is there twice: a name with a dot reads like a nested one',
+    ],
+  ])('an argument that is %s', async (_, argument, message) => {
+    const run = compiled((a: Tensor) => a, { name: 'sample' })(argument);
+    await expect(run).rejects.toThrow(ArgumentError);
+    await expect(run).rejects.toThrow(`sample: argument ${message}`);
+  });
+
+  test.each<[string, (a: Tensor) => unknown, string]>([
+    [
+      'a number',
+      () => 3,
+      'compile: sample: in its result, the value must be an array, a tensor, a list or a record of them, got 3',
+    ],
+    [
+      'a name twice',
+      (a) => ({ 'p.q': a, p: { q: a } }),
+      'compile: sample gives p.q twice: a name with a dot reads like a nested one',
+    ],
+    ['of shapes that disagree', (a) => tf.add(a, tf.ones([2])), "compile: shapes [7, 5] and [2] don't broadcast"],
+  ])('a result that is %s', async (_, f, message) => {
+    await expect(compiled(f as never, { name: 'sample' })(x)).rejects.toThrow(message);
+  });
+
+  test('what fails while it runs', async () => {
+    const f = compiled((a: Tensor, i: Tensor) => tf.gather(a, i as tf.Tensor1D), { name: 'sample' });
+    const run = f(x, ndarray(Int32Array.of(9), [1]));
+    await expect(run).rejects.toThrow(ExecutionError);
+    await expect(run).rejects.toThrow(/^compile: ONNX Runtime failed in sample: .*Gather.*idx=9 must be within/);
+  });
+
+  test('a kernel that writes what ONNX Runtime does not know', async () => {
+    registerTraceKernel('TestNonsense', (b, { x: a }) => b.unary('Nonsense', a!));
+    const f = compiled((a: Tensor) => tf.engine().runKernel('TestNonsense', { x: a }) as Tensor, { name: 'sample' });
+    await expect(f(x)).rejects.toThrow(/^compile: ONNX Runtime refuses the graph of sample: .*Nonsense.*report it/s);
   });
 
   test('and works again afterwards', async () => {
@@ -220,5 +362,27 @@ describe('products of tall matrices', () => {
     const product: NdArray = await compiled((a: tf.Tensor2D, b: tf.Tensor2D) => tf.matMul(a, b, true))(tall, other);
     expect(product.shape).toEqual([inner, columns]);
     expectProduct(product, (i, j) => count(rows).map((k) => [tall.data[k * inner + i]!, other.data[k * columns + j]!]));
+  });
+});
+
+describe('exportOnnx', () => {
+  test('gives a file that ONNX Runtime runs by itself', async () => {
+    const f = (p: { w: Tensor; unused: Tensor }, a: Tensor) => ({
+      y: tf.softmax(tf.matMul(a, p.w)),
+      best: [tf.argMax(a, 1)],
+    });
+    const params = { w, unused: scalar(0) };
+    const session = await ort.InferenceSession.create(exportOnnx(f, [params, x]));
+    expect([...session.inputNames].sort()).toEqual(['in.0.w', 'in.1']);
+    expect(session.outputNames).toEqual(['out.y', 'out.best.0']);
+    const { 'out.y': y, 'out.best.0': best } = await session.run({
+      'in.0.w': new ort.Tensor('float32', w.data, w.shape),
+      'in.1': new ort.Tensor('float32', x.data, x.shape),
+    });
+    const here = (await compiled(f as never)(params, x)) as { y: NdArray; best: NdArray[] };
+    expect(y!.dims).toEqual(here.y.shape);
+    expect(y!.data).toEqual(here.y.data);
+    expect(best!.type).toBe('int32');
+    expect(best!.data).toEqual(here.best[0]!.data);
   });
 });

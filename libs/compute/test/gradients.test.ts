@@ -30,6 +30,7 @@ async function gradientGap(f: (x: Tensor) => Tensor, x: NdArray<'float32'>): Pro
   return worst / slope;
 }
 
+const zeroed = toTensor(real('product with a zero', [2, 4]));
 const other = toTensor(real('other', [3, 1]));
 const mended: readonly (readonly [string, (x: Tensor) => Tensor, number[]])[] = [
   ['cumsum over the first axis', (x) => tf.cumsum(x, 0), [4, 4]],
@@ -47,6 +48,26 @@ const mended: readonly (readonly [string, (x: Tensor) => Tensor, number[]])[] = 
   ['squared difference with a broadcast', (x) => tf.squaredDifference(x, other), [4]],
   ['average pooling with padding', (x) => tf.avgPool(x as tf.Tensor4D, [3, 2], 1, 'same'), [1, 4, 3, 2]],
   ['average pooling with padding and strides', (x) => tf.avgPool(x as tf.Tensor4D, [2, 2], 2, 'same'), [1, 5, 3, 2]],
+  ['product of two broadcast batches', (x) => tf.matMul(x, toTensor(real('broad', [1, 3, 4, 2]))), [2, 1, 3, 4]],
+  ['product over nothing but one row', (x) => tf.prod(x, 0), [1, 4]],
+  ['product with a zero', (x) => tf.prod(tf.sub(x, tf.mul(zeroed, [1, 0, 0, 0])), 1), [2, 4]],
+  ['choice by a comparison', (x) => tf.where(tf.greater(x, 0.3), tf.square(x), tf.sin(x)), [3, 4]],
+  ['slice with strides, backwards', (x) => tf.stridedSlice(x, [-1, 5], [-4, 0], [-2, -1]), [4, 6]],
+  [
+    'dilated convolution',
+    (x) => tf.conv2d(x as tf.Tensor4D, toTensor(real('w', [3, 2, 2, 3])) as tf.Tensor4D, 1, 'same', 'NHWC', [2, 1]),
+    [1, 5, 4, 2],
+  ],
+  [
+    'filter of a dilated depthwise convolution',
+    (w) =>
+      tf.depthwiseConv2d(toTensor(real('x', [1, 6, 5, 2])) as tf.Tensor4D, w as tf.Tensor4D, 1, 'valid', 'NHWC', 2),
+    [2, 2, 2, 3],
+  ],
+  ['bilinear resizing', (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [5, 2]), [1, 3, 4, 2]],
+  ['nearest resizing', (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [5, 2], false, true), [1, 3, 4, 2]],
+  ['maximum pooling of volumes with overlap', (x) => tf.maxPool3d(x as tf.Tensor5D, 2, 1, 'valid'), [1, 3, 2, 3, 1]],
+  ['average pooling of volumes with padding', (x) => tf.avgPool3d(x as tf.Tensor5D, 2, 1, 'same'), [1, 2, 3, 4, 2]],
   ['maximum pooling with overlap', (x) => tf.maxPool(x as tf.Tensor4D, [3, 3], 2, 'valid'), [1, 7, 5, 2]],
 ];
 

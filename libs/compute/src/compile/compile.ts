@@ -6,9 +6,10 @@ import { isSignature, trace } from '../trace/trace.ts';
 import { fixGradients } from '../trace/gradients.ts';
 import { writeOnnx } from '../trace/onnx-writer.ts';
 import { productFlops } from '../trace/product-flops.ts';
-import { isNdArray, isTensor, leaves, mapTree } from '../tree.ts';
-import type { Outside } from '../tree.ts';
-import { deviceSettings, eagerBackend } from './device.ts';
+import { isNdArray, isTensor, LeafError, leaves, mapTree } from '../tree.ts';
+import type { Leaf, Outside } from '../tree.ts';
+import { ArgumentError, checkArguments } from './check-arguments.ts';
+import { checkDevice, deviceSettings, eagerBackend } from './device.ts';
 import type { Device, DeviceSettings } from './device.ts';
 import { allocate, SENTINEL, Session } from './session.ts';
 import type { ArraySpec } from './session.ts';
@@ -59,6 +60,8 @@ interface Program {
  *
  * @returns an async function on arrays; results belong to the caller unless `recycle` is set
  * @throws {TraceError} at the first call, where `fn` can't be compiled
+ * @throws {ArgumentError} at a call with what isn't an array
+ * @throws {ExecutionError} where ONNX Runtime fails
  */
 export function compile<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
@@ -73,7 +76,7 @@ export function compile<A extends readonly unknown[], R>(
     const traced = trace(fn as (...args: never[]) => unknown, args, name);
     const { bytes, names } = writeOnnx(traced, name, { sentinel: SENTINEL });
     const written = performance.now();
-    const session = await Session.load(bytes, { ...settings, profile: options.profile });
+    const session = await Session.load(name, bytes, { ...settings, profile: options.profile });
     spent.nodes += traced.nodes.length;
     spent.flops += productFlops(traced.nodes);
     spent.traceSeconds += (written - started) / 1e3;
@@ -89,10 +92,11 @@ export function compile<A extends readonly unknown[], R>(
 
   async function call(...args: readonly unknown[]): Promise<unknown> {
     const settings = { ...deviceSettings(), ...definedOnly(options) };
+    checkDevice(`compile(${name})`, settings);
+    const arrays = argumentLeaves(name, args);
     if (settings.device === 'eager' || settings.device === 'tensorflow') {
       return runEagerly(fn as (...args: never[]) => unknown, args, settings.device);
     }
-    const arrays = leaves(args, isNdArray);
     const key = `${settings.device}:${settings.threads}|${signatureOf(arrays)}`;
     const program = await (programs.get(key) ?? remember(programs, key, build(signatures(args), settings)));
     const feeds = new Map<string, NdArray>();
@@ -100,7 +104,7 @@ export function compile<A extends readonly unknown[], R>(
       const input = program.inputs.get(path);
       if (input !== undefined) feeds.set(input, value);
     }
-    const outputs = options.recycle ? nextBuffers(program) : freshBuffers(program);
+    const outputs = options.recycle ? nextBuffers(name, program, arrays) : freshBuffers(program);
     await program.session.run(feeds, outputs);
     const byPath = new Map(program.outputs.map((o) => [o.path, outputs.get(o.name)!]));
     return mapTree(program.result, isPath, (path) => byPath.get(path));
@@ -126,6 +130,19 @@ const signatureOf = (arrays: readonly { readonly path: string; readonly value: N
     .sort()
     .join(' ');
 
+/** @throws {ArgumentError} on what isn't an array, or one that doesn't agree with itself */
+function argumentLeaves(name: string, args: readonly unknown[]): Leaf<NdArray>[] {
+  try {
+    const arrays = leaves(args, isNdArray);
+    checkArguments(name, arrays);
+    return arrays;
+  } catch (error) {
+    if (!(error instanceof LeafError)) throw error;
+    const remedy = 'make one with ndarray(values, shape) or scalar(value)';
+    throw new ArgumentError(name, error.path, `${error.message.slice(error.path.length + 1)}; ${remedy}`);
+  }
+}
+
 const isPath = (value: unknown): value is string => typeof value === 'string';
 const signatures = (args: readonly unknown[]) =>
   mapTree(args, isNdArray, ({ shape, dtype }) => ({ shape, dtype })) as readonly unknown[];
@@ -135,9 +152,18 @@ const definedOnly = ({ device, threads }: CompileOptions): Partial<DeviceSetting
 });
 const freshBuffers = (program: Program) => new Map(program.outputs.map((o) => [o.name, allocate(o)]));
 
-function nextBuffers(program: Program): ReadonlyMap<string, NdArray> {
-  program.turn = 1 - program.turn;
-  return (program.buffers[program.turn] ??= freshBuffers(program));
+/** @throws {ArgumentError} on a result of the call before the last: it lies where this call writes */
+function nextBuffers(name: string, program: Program, arrays: readonly Leaf<NdArray>[]): ReadonlyMap<string, NdArray> {
+  const turn = 1 - program.turn;
+  const buffers = (program.buffers[turn] ??= freshBuffers(program));
+  const written = new Set([...buffers.values()].map(({ data }) => data.buffer));
+  const stale = arrays.find(({ value }) => written.has(value.data.buffer));
+  if (stale) {
+    const problem = 'is a recycled result of the call before the last, which this call would overwrite';
+    throw new ArgumentError(name, stale.path, `${problem}; pass the last result, or copy it`);
+  }
+  program.turn = turn;
+  return buffers;
 }
 
 /** Keeps a build that is under way, so that two calls at once don't build twice; forgets it when it fails. */

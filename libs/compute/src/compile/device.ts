@@ -19,14 +19,19 @@ export class DeviceError extends Error {
 
 let current: DeviceSettings = { device: 'cpu', threads: availableParallelism() };
 
+/** @param fn what is called, for the message */
+export function checkDevice(fn: string, { device, threads }: DeviceSettings): void {
+  if (!devices.includes(device))
+    throw new DeviceError(`${fn}: device must be one of ${devices.join(', ')}, got ${String(device)}`);
+  if (!(Number.isInteger(threads) && threads > 0))
+    throw new DeviceError(`${fn}: threads must be a positive whole number, got ${threads}`);
+}
+
 /** Sets what `compile` uses from now on, where a call doesn't say otherwise. */
 export function setDevice(settings: Partial<DeviceSettings>): void {
-  const { device, threads } = { ...current, ...settings };
-  if (!devices.includes(device))
-    throw new DeviceError(`setDevice: device must be one of ${devices.join(', ')}, got ${String(device)}`);
-  if (!(Number.isInteger(threads) && threads > 0))
-    throw new DeviceError(`setDevice: threads must be a positive whole number, got ${threads}`);
-  current = { device, threads };
+  const wanted = { ...current, ...settings };
+  checkDevice('setDevice', wanted);
+  current = wanted;
 }
 
 export const deviceSettings = (): DeviceSettings => current;

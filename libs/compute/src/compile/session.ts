@@ -27,16 +27,31 @@ export interface SessionOptions extends DeviceSettings {
 export const SENTINEL = 'done';
 const REFUSES_SEQUENCES = /Non tensor type/;
 
+// What goes wrong is thrown; ONNX Runtime would also print it.
+ort.env.logLevel = 'fatal';
+
+/** Thrown where ONNX Runtime refuses a graph or fails while it runs. */
+export class ExecutionError extends Error {
+  override readonly name = 'ExecutionError';
+}
+
+const saying = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).trim();
+
 /** A loaded model. Its arrays are read and written where they lie, without a copy. */
 export class Session {
+  readonly #name: string;
   readonly #session: ort.InferenceSession;
 
-  private constructor(session: ort.InferenceSession) {
+  private constructor(name: string, session: ort.InferenceSession) {
+    this.#name = name;
     this.#session = session;
   }
 
-  /** @throws {DeviceError} when this build of ONNX Runtime doesn't have the device */
-  static async load(model: Uint8Array, { device, threads, profile }: SessionOptions): Promise<Session> {
+  /**
+   * @throws {DeviceError} when the device isn't there
+   * @throws {ExecutionError} when ONNX Runtime refuses the model
+   */
+  static async load(name: string, model: Uint8Array, { device, threads, profile }: SessionOptions): Promise<Session> {
     const options: ort.InferenceSession.SessionOptions & { extra: object } = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       intraOpNumThreads: threads,
@@ -45,26 +60,30 @@ export class Session {
       executionMode: 'sequential',
       // Its planned block comes on top of the arena of the first run: 3.8 GB against 2.5 for the step of a large model, and 7 % slower.
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       // Adam's second moments underflow to denormals, which cost some hundred cycles each.
       extra: { session: { set_denormal_as_zero: '1' } },
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
     };
     try {
-      return new Session(await ort.InferenceSession.create(model, options));
+      return new Session(name, await ort.InferenceSession.create(model, options));
     } catch (cause) {
-      if (device === 'cpu') throw cause;
-      throw new DeviceError(
-        `device '${device}' isn't in this build of onnxruntime-node (it has ${ort
-          .listSupportedBackends()
-          .map((b) => b.name)
-          .join(', ')}); ` + `use device 'cpu', or install ONNX Runtime's ${device} libraries as the README says`,
+      if (device !== 'cpu') {
+        const remedy = `use device 'cpu', or give ONNX Runtime what ${device} needs (README.md, "On a GPU")`;
+        throw new DeviceError(`compile: device '${device}' can't be used here: ${saying(cause)}; ${remedy}`, { cause });
+      }
+      throw new ExecutionError(
+        `compile: ONNX Runtime refuses the graph of ${name}: ${saying(cause)}; ` +
+          "this is a fault of a kernel: report it, and run the function with device 'eager' meanwhile",
         { cause },
       );
     }
   }
 
-  /** @param outputs where to write; filled and given back in order */
+  /**
+   * @param outputs where to write; filled and given back in order
+   * @throws {ExecutionError} when an operation fails, as on an index out of range
+   */
   async run(feeds: ReadonlyMap<string, NdArray>, outputs: ReadonlyMap<string, NdArray>): Promise<void> {
     const inputs: Record<string, ort.Tensor> = {};
     for (const [name, array] of feeds) inputs[name] = ortTensor(array);
@@ -73,7 +92,8 @@ export class Session {
     try {
       await this.#session.run(inputs, fetches);
     } catch (error) {
-      if (!(error instanceof Error && REFUSES_SEQUENCES.test(error.message))) throw error;
+      if (error instanceof Error && REFUSES_SEQUENCES.test(error.message)) return;
+      throw new ExecutionError(`compile: ONNX Runtime failed in ${this.#name}: ${saying(error)}`, { cause: error });
     }
   }
 

@@ -1,6 +1,6 @@
 /** @file A grouped convolution and both its gradients as one loop over all products. */
 import { sizeOf } from '../nd-array.ts';
-import type { ConvGeometry } from '../trace/kernels/convolution.ts';
+import type { ConvGeometry } from '../trace/kernels/nd-conv.ts';
 
 interface Array4 {
   readonly shape: readonly number[];

@@ -5,8 +5,8 @@ import { sizeOf } from '../nd-array.ts';
 import { bindShapes } from '../shape-error.ts';
 import { tf } from '../tf.ts';
 import type { Tensor } from '../tf.ts';
-import { conv, convFilterGradient, convInputGradient } from '../trace/kernels/convolution.ts';
-import type { ConvGeometry } from '../trace/kernels/convolution.ts';
+import { conv, convFilterGradient, convInputGradient } from '../trace/kernels/nd-conv.ts';
+import type { ConvGeometry } from '../trace/kernels/nd-conv.ts';
 import { registerTraceKernel } from '../trace/trace-backend.ts';
 import { groupedConvLoops } from './grouped-conv-loops.ts';
 

@@ -120,6 +120,9 @@ export class Builder {
 
   where(condition: Value, a: Value, b: Value): Value {
     const shape = broadcastShape(broadcastShape(condition.shape, a.shape), b.shape);
+    // ONNX Runtime selects among numbers only.
+    if (a.type === 'bool')
+      return this.cast(this.where(condition, this.cast(a, 'int32'), this.cast(b, 'int32')), 'bool');
     const operands = [this.#smallest(condition), this.#smallest(a), this.#smallest(b)] as const;
     const small = operands.map((v) => v.shape).reduce(broadcastShape);
     return this.expand(this.graph.add('Where', operands, { shape: small, type: a.type }), shape);

@@ -3,6 +3,9 @@ import type { GradConfig } from '@tensorflow/tfjs';
 
 import { tf } from '../tf.ts';
 import type { Tensor } from '../tf.ts';
+import { withDilations } from './dilated-gradient.ts';
+import { resizeGradient } from './resize.ts';
+import { stridedSliceGradient } from './strided-slice-gradient.ts';
 
 type GradFunc = GradConfig['gradFunc'];
 
@@ -82,6 +85,14 @@ const squaredDifference: GradFunc = (dy, saved) => {
   return { a: () => toShape(slope(), a.shape), b: () => toShape(tf.neg(slope()), b.shape) };
 };
 
+/** Comparisons are flat; tfjs refuses to differentiate `where(greater(x, 0), …)` because it has no gradient for `greater`. */
+const flat: GradFunc = (_dy, saved) => {
+  const names = saved.length === 1 ? ['x'] : ['a', 'b'];
+  return Object.fromEntries(names.map((name, i) => [name, () => tf.zeros((saved as Tensor[])[i]!.shape)]));
+};
+const comparisons = ['Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'NotEqual', 'LogicalAnd', 'LogicalOr'];
+const tests = ['LogicalNot', 'IsNan', 'IsInf', 'IsFinite', 'All', 'Any'];
+
 let fixed = false;
 
 /** Registers the gradients; once, when libs/compute is imported. */
@@ -96,6 +107,12 @@ export function fixGradients(): void {
   replace({ kernelName: 'Maximum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.greaterEqual, tf.less) });
   replace({ kernelName: 'Minimum', inputsToSave: ['a', 'b'], gradFunc: choice(tf.lessEqual, tf.greater) });
   replace({ kernelName: 'SquaredDifference', inputsToSave: ['a', 'b'], gradFunc: squaredDifference });
+  for (const kernelName of comparisons) replace({ kernelName, inputsToSave: ['a', 'b'], gradFunc: flat });
+  for (const kernelName of tests) replace({ kernelName, inputsToSave: ['x'], gradFunc: flat });
+  for (const kernelName of ['Conv2D', 'DepthwiseConv2dNative']) replace(withDilations(tf.getGradient(kernelName)));
+  replace({ kernelName: 'ResizeBilinear', inputsToSave: ['images'], gradFunc: resizeGradient('bilinear') });
+  replace({ kernelName: 'ResizeNearestNeighbor', inputsToSave: ['images'], gradFunc: resizeGradient('nearest') });
+  replace({ kernelName: 'StridedSlice', inputsToSave: ['x'], gradFunc: stridedSliceGradient });
   replace({ kernelName: 'Relu', outputsToSave: [true], gradFunc: relu });
 }
 

@@ -143,7 +143,7 @@ export function broadcastShape(a: readonly number[], b: readonly number[]): numb
   return Array.from({ length: rank }, (_, i) => {
     const [p, q] = [a[a.length - rank + i] ?? 1, b[b.length - rank + i] ?? 1];
     if (p !== q && p !== 1 && q !== 1)
-      throw new Error(`internal: shapes [${a.join()}] and [${b.join()}] don't broadcast`);
+      throw new RangeError(`compile: shapes [${a.join(', ')}] and [${b.join(', ')}] don't broadcast`);
     return p === 1 ? q : p;
   });
 }

@@ -3,7 +3,7 @@ import { sizeOf } from '../nd-array.ts';
 import type { DType } from '../nd-array.ts';
 import { tf } from '../tf.ts';
 import type { Tensor } from '../tf.ts';
-import { isTensor, leaves, mapTree } from '../tree.ts';
+import { isTensor, LeafError, leaves, mapTree } from '../tree.ts';
 import { Builder } from './build.ts';
 import { fixGradients } from './gradients.ts';
 import { Graph } from './graph.ts';
@@ -69,7 +69,7 @@ function traceOnce(fn: (...args: never[]) => unknown, args: readonly unknown[], 
     const placeholders = mapTree(args, isSignature, (leaf, path) => placeholder(graph, leaf, path, inputs)) as never[];
     const result = fn(...placeholders);
     if (result instanceof Promise) throw new TraceError(`compile: ${name} must not be async`);
-    const outputs = leaves(result, isTensor).map(({ path, value }) => ({
+    const outputs = resultLeaves(name, result).map(({ path, value }) => ({
       path,
       value: traceBackend.tracedValue(value),
     }));
@@ -82,6 +82,22 @@ function traceOnce(fn: (...args: never[]) => unknown, args: readonly unknown[], 
     engine.endScope();
     // Where none had been chosen yet, the tracing one must not stay.
     void tf.setBackend(before || 'cpu');
+  }
+}
+
+/** @throws {TraceError} where the function gives what isn't a tensor */
+function resultLeaves(name: string, result: unknown) {
+  try {
+    const tensors = leaves(result, isTensor);
+    const twice = tensors.find(({ path }, i) => tensors.findIndex((other) => other.path === path) !== i);
+    if (twice)
+      throw new TraceError(
+        `compile: ${name} gives ${twice.path} twice: a name with a dot reads like a nested one; rename it`,
+      );
+    return tensors;
+  } catch (error) {
+    if (error instanceof LeafError) throw new TraceError(`compile: ${name}: in its result, ${error.message}`);
+    throw error;
   }
 }
 
@@ -105,6 +121,14 @@ function explain(error: unknown, name: string): unknown {
     return new TraceError(
       `compile: ${name} uses ${missing}, which has no compiled kernel; write it with other operations, ` +
         `run the function with device 'eager', or add it with registerTraceKernel('${missing}', …)`,
+      { cause: error },
+    );
+  }
+  const flat = /gradient function not found for (\w+)/.exec(error.message)?.[1];
+  if (flat) {
+    return new TraceError(
+      `compile: ${name} takes the gradient of ${flat}, which tfjs has none for; write it with other operations, ` +
+        'or keep what needs no gradient out of the differentiated function',
       { cause: error },
     );
   }

@@ -31,8 +31,9 @@ const inFloat =
   (b, { x }) =>
     isInteger(x!) ? b.cast(f(b, b.cast(x!, 'float32')), 'int32') : f(b, x!);
 
+/** tfjs gives whole numbers as integers, of floats too. */
 function floorDiv(b: Builder, x: Value, y: Value): Value {
-  if (!isInteger(x)) return b.unary('Floor', b.div(x, y));
+  if (!isInteger(x)) return b.cast(b.unary('Floor', b.div(x, y)), 'int32');
   // ONNX truncates integer quotients; round down where the remainder's sign differs from the divisor's.
   const quotient = b.binary('Div', x, y);
   const remainder = b.sub(x, b.mul(quotient, y));
@@ -114,6 +115,7 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
   Atan: unary('Atan'),
   Atan2: (b, inputs) => atan2(b, inputs['a']!, inputs['b']!),
   Atanh: unary('Atanh'),
+  BitwiseAnd: binary('BitwiseAnd'),
   Ceil: inFloat((b, x) => b.unary('Ceil', x)),
   ClipByValue: (b, { x }, attrs) => clip(b, x!, attrs['clipValueMin']!, attrs['clipValueMax']!),
   Cos: unary('Cos'),
@@ -124,7 +126,7 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
     b.where(b.compare('GreaterOrEqual', y!, b.scalar(0)), dy!, b.mul(dy!, b.add(y!, b.scalar(1)))),
   Equal: comparison('Equal'),
   Erf: unary('Erf'),
-  Exp: unary('Exp'),
+  Exp: (b, { x }) => b.unary('Exp', b.cast(x!, 'float32')),
   Expm1: (b, { x }) => expm1(b, x!),
   Floor: inFloat((b, x) => b.unary('Floor', x)),
   FloorDiv: (b, inputs) => floorDiv(b, inputs['a']!, inputs['b']!),
@@ -147,7 +149,6 @@ export const elementwise: { readonly [kernelName: string]: TraceKernel } = {
   LogicalAnd: logical('And'),
   LogicalNot: (b, { x }) => b.not(x!),
   LogicalOr: logical('Or'),
-  LogicalXor: logical('Xor'),
   Maximum: binary('Max'),
   Minimum: binary('Min'),
   Mod: (b, inputs) => mod(b, inputs['a']!, inputs['b']!),

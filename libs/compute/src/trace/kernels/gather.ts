@@ -63,7 +63,8 @@ function oneHot(b: Builder, indices: Value, attrs: { readonly [name: string]: ne
     data: Int32Array.from({ length: depth }, (_, i) => i),
   });
   const equal = b.compare('Equal', b.reshape(indices, [...indices.shape, 1]), classes);
-  const type = (attrs['dtype'] as string | undefined) === 'float32' ? 'float32' : 'int32';
+  const wanted: string = attrs['dtype'] ?? 'int32';
+  const type = wanted === 'float32' || wanted === 'bool' ? wanted : 'int32';
   if (on === 1 && off === 0) return b.cast(equal, type);
   return b.where(equal, b.cast(b.scalar(on), type), b.cast(b.scalar(off), type));
 }

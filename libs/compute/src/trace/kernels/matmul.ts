@@ -3,6 +3,8 @@ import { broadcastShape, sameShape, unexpanded } from '../graph.ts';
 import type { Builder } from '../build.ts';
 import type { Value } from '../graph.ts';
 import type { TraceKernel } from '../trace-backend.ts';
+import { activate } from './activate.ts';
+import { listed } from './shape.ts';
 
 const swapLast = (b: Builder, x: Value): Value => {
   const rank = x.shape.length;
@@ -28,18 +30,20 @@ function pieceOf(rows: number, products: number): number | undefined {
   return undefined;
 }
 
-/** One product of two matrices: `Gemm` transposes by reading in another order. */
+/** One product of two matrices: `Gemm` transposes by reading in another order, but has no integer kernel. */
 function gemm(b: Builder, x: Value, y: Value, transA: boolean, transB: boolean): Value {
   const [m, k, n] = [x.shape[transA ? 1 : 0]!, x.shape[transA ? 0 : 1]!, y.shape[transB ? 0 : 1]!];
-  const rows = x.shape[0]!;
-  const piece = pieceOf(rows, m * k * n);
+  const piece = x.type === 'float32' ? pieceOf(x.shape[0]!, m * k * n) : undefined;
   if (piece !== undefined && !transA) return splitRows(b, x, y, transB, piece, [m, n]);
   if (piece !== undefined && !transB) return splitSum(b, x, y, piece, [m, n]);
-  if (!transA && !transB) return b.graph.add('MatMul', [x, y], { shape: [m, n], type: 'float32' });
+  if (x.type === 'int32' || (!transA && !transB)) {
+    const operands = [transA ? b.transpose(x, [1, 0]) : x, transB ? b.transpose(y, [1, 0]) : y];
+    return b.graph.add('MatMul', operands, { shape: [m, n], type: x.type });
+  }
   return b.graph.add(
     'Gemm',
     [x, y],
-    { shape: [m, n], type: 'float32' },
+    { shape: [m, n], type: x.type },
     { transA: transA ? 1 : 0, transB: transB ? 1 : 0 },
   );
 }
@@ -63,7 +67,7 @@ function splitRows(
   const copied = b.expandInFull(right, [copies, 1, k, n]);
   const product = b.graph.add('MatMul', [left, copied], {
     shape: [copies, pieces / copies, piece, n],
-    type: 'float32',
+    type: x.type,
   });
   return b.reshape(product, [m, n]);
 }
@@ -73,7 +77,7 @@ function splitSum(b: Builder, x: Value, y: Value, piece: number, [m, n]: readonl
   const pieces = x.shape[0]! / piece;
   const left = b.transpose(b.reshape(x, [pieces, piece, m]), [0, 2, 1]);
   const right = b.reshape(y, [pieces, piece, n]);
-  const parts = b.graph.add('MatMul', [left, right], { shape: [pieces, m, n], type: 'float32' });
+  const parts = b.graph.add('MatMul', [left, right], { shape: [pieces, m, n], type: x.type });
   return b.reduce('ReduceSum', parts, [0]);
 }
 
@@ -96,7 +100,7 @@ export function matMul(b: Builder, x: Value, y: Value, transA: boolean, transB: 
   }
   const left = transA ? swapLast(b, x) : x;
   const right = transB ? swapLast(b, y) : y;
-  return b.graph.add('MatMul', [left, right], { shape, type: 'float32' });
+  return b.graph.add('MatMul', [left, right], { shape, type: x.type });
 }
 
 /** The one matrix that a batch repeats, if it does: the batch of the other operand can then be one tall matrix. */
@@ -107,21 +111,22 @@ function sharedMatrix(b: Builder, y: Value): Value | undefined {
   return b.reshape(small, y.shape.slice(-2));
 }
 
-const fusedActivations: { readonly [name: string]: string } = { relu: 'Relu', elu: 'Elu', sigmoid: 'Sigmoid' };
+/** Forward only: tfjs has no gradient for it. */
+function einsum(b: Builder, operands: readonly Value[], equation: string): Value {
+  const [inputs, output] = equation.replaceAll(' ', '').split('->') as [string, string];
+  const sizes = new Map(
+    inputs.split(',').flatMap((letters, i) => [...letters].map((c, axis) => [c, operands[i]!.shape[axis]!])),
+  );
+  const shape = [...output].map((letter) => sizes.get(letter)!);
+  return b.graph.add('Einsum', operands, { shape, type: operands[0]!.type }, { equation: `${inputs}->${output}` });
+}
 
 export const matrixProducts: { readonly [kernelName: string]: TraceKernel } = {
   BatchMatMul: (b, inputs, attrs) =>
     matMul(b, inputs['a']!, inputs['b']!, attrs['transposeA'] ?? false, attrs['transposeB'] ?? false),
+  Einsum: (b, inputs, attrs) => einsum(b, listed(inputs), attrs['equation']!),
   _FusedMatMul: (b, inputs, attrs) => {
     const product = matMul(b, inputs['a']!, inputs['b']!, attrs['transposeA'] ?? false, attrs['transposeB'] ?? false);
-    const sum = inputs['bias'] ? b.add(product, inputs['bias']) : product;
-    const activation: string = attrs['activation'] ?? 'linear';
-    if (activation === 'linear') return sum;
-    const op = fusedActivations[activation];
-    if (!op)
-      throw new Error(
-        `compile: tf.fused.matMul with activation ${activation} can't be compiled; apply the activation by itself`,
-      );
-    return b.unary(op, sum);
+    return activate(b, product, inputs, attrs, 'matMul');
   },
 };

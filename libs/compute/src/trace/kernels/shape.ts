@@ -7,13 +7,14 @@ import type { Builder } from '../build.ts';
 import { TraceError } from '../trace-backend.ts';
 import type { TraceKernel } from '../trace-backend.ts';
 
-const listed = (inputs: { readonly [name: string]: Value }): Value[] =>
+/** The operands of a kernel that takes a list of them, in order. */
+export const listed = (inputs: { readonly [name: string]: Value }): Value[] =>
   Object.keys(inputs)
     .sort((p, q) => Number(p) - Number(q))
     .map((name) => inputs[name]!);
 const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
-function pad(
+export function pad(
   b: Builder,
   x: Value,
   paddings: readonly (readonly [number, number])[],
@@ -79,6 +80,16 @@ function stridedSlice(b: Builder, x: Value, attrs: { readonly [name: string]: ne
   return b.reshape(b.slice(x, info.begin, info.end, info.strides), info.finalShape);
 }
 
+function reverse(b: Builder, x: Value, axes: readonly number[]): Value {
+  const flipped = (axis: number) => axes.includes(axis) && x.shape[axis]! > 1;
+  return b.slice(
+    x,
+    x.shape.map((n, axis) => (flipped(axis) ? n - 1 : 0)),
+    x.shape.map((n, axis) => (flipped(axis) ? -1 : n)),
+    x.shape.map((_n, axis) => (flipped(axis) ? -1 : 1)),
+  );
+}
+
 function sequence(b: Builder, data: Float32Array | Int32Array): Value {
   const dtype = data instanceof Int32Array ? 'int32' : 'float32';
   return b.graph.constant({ dtype, shape: [data.length], data });
@@ -104,6 +115,7 @@ export const shape: { readonly [kernelName: string]: TraceKernel } = {
     const type: ValueType = dtype === 'int32' || dtype === 'bool' ? dtype : 'float32';
     return b.graph.uniform(Number(attrs['value']), attrs['shape']!, type);
   },
+  FlipLeftRight: (b, { image }) => reverse(b, image!, [2]),
   Identity: (_, { x }) => x!,
   LinSpace: (b, _, attrs) => {
     const [start, stop, num]: [number, number, number] = [attrs['start']!, attrs['stop']!, attrs['num']!];
@@ -141,15 +153,8 @@ export const shape: { readonly [kernelName: string]: TraceKernel } = {
     );
   },
   Reverse: (b, { x }, attrs) => {
-    const dims: number[] = attrs['dims']!;
-    const axes = dims.map((axis) => axisOf(axis, x!.shape.length));
-    const flipped = (axis: number) => axes.includes(axis);
-    return b.slice(
-      x!,
-      x!.shape.map((n, axis) => (flipped(axis) ? n - 1 : 0)),
-      x!.shape.map((n, axis) => (flipped(axis) ? -1 : n)),
-      x!.shape.map((_n, axis) => (flipped(axis) ? -1 : 1)),
-    );
+    const dims: number | readonly number[] | undefined = attrs['dims'];
+    return reverse(b, x!, tf.util.parseAxisParam((dims as number[] | undefined) ?? (null as never), [...x!.shape]));
   },
   Slice: (b, { x }, attrs) => {
     const [begin, size] = tf.slice_util.parseSliceParams(
