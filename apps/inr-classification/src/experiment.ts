@@ -4,7 +4,14 @@ import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 import type { Settings } from '@weightspace/metanet';
 
-import { baselineRecipes, defaultAugmentation, makeAugmentation, makeModel, modelVariants } from './models.ts';
+import {
+  baselineRecipes,
+  defaultAugmentation,
+  makeAugmentation,
+  makeModel,
+  modelVariants,
+  settingsOf,
+} from './models.ts';
 import type { ModelRecipe } from './models.ts';
 import { saveClassifier } from './saved-classifier.ts';
 import { drawResults } from './results.ts';
@@ -32,7 +39,7 @@ const config = {
   },
   baselines: Object.keys(baselineRecipes),
   /** Epochs of the NFN among the baselines, which costs as much per epoch as the model. */
-  baselineEpochs: 10,
+  baselineEpochs: 40,
 } as const;
 
 export const inrClassification = defineExperiment({
@@ -104,6 +111,13 @@ async function run(context: RunContext) {
   return { metrics: model.json.metrics, baselines };
 }
 
+/** The switches of a model that aren't as its kind has them. */
+const chosen = (settings: Settings, standard: Settings): string =>
+  Object.entries(settings)
+    .filter(([name, value]) => typeof value === 'boolean' && value !== standard[name])
+    .map(([name, value]) => `, ${name} ${value === true ? 'on' : 'off'}`)
+    .join('');
+
 const stageName = (name: string): string => name.replaceAll(/[^\w-]+/g, '-');
 
 /** One model as a stage of the run, so that a resumed run has it done when it was. */
@@ -119,7 +133,7 @@ async function trainOne(
   const training = { ...shared, ...recipe.training };
   const result = await context.stage<TrainingResult>(name, async (stage) => {
     context.say(
-      `${name}: ${recipe.kind}, ${model.parameterCount.toLocaleString('en')} parameters, augmentation ${recipe.augmentation.join(' ') || 'none'}`,
+      `${name}: ${recipe.kind}, ${model.parameterCount.toLocaleString('en')} parameters, augmentation ${recipe.augmentation.join(' ') || 'none'}${chosen(recipe.settings, settingsOf(recipe.kind))}`,
     );
     const hooks = {
       // Metrics of the run are the model's; those of baselines are told apart by a prefix.

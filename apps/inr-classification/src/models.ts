@@ -2,7 +2,7 @@
 import type { Architecture } from '@weightspace/architecture';
 import { augmentationsOf } from '@weightspace/augmentation';
 import type { Augmentation } from '@weightspace/augmentation';
-import { createMetanet, metanetKinds } from '@weightspace/metanet';
+import { createMetanet, metanetKind, metanetKinds } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
 import type { TrainingSettings } from './train-classifier.ts';
@@ -16,17 +16,21 @@ export interface ModelRecipe {
 
 /** Moves that leave the digit's class: small, of the picture. */
 const PICTURE = ['translation', 'rotation', 'scaling', 'shear'] as const;
-/** Moves that leave the function. */
-const FUNCTION = ['sign', 'phase'] as const;
+
+/**
+ * What helps a model that sees the weights alone: signs and phases are chosen by a rule in place of being learnt from
+ * augmented copies; it fits slowly, so it gets small batches, and nothing is dropped.
+ */
+export const weightsAlone: ModelRecipe = {
+  kind: 'nfn-np',
+  settings: { probes: 0, dropout: 0, canonicalSigns: true },
+  training: { batch: 32 },
+  augmentation: [],
+};
 
 /** Baselines by name; `baselines` in the config picks some of them. */
 export const baselineRecipes: { readonly [name: string]: ModelRecipe } = {
-  'nfn-np without probes': {
-    kind: 'nfn-np',
-    settings: { probes: 0 },
-    training: {},
-    augmentation: [...PICTURE, 'sign'],
-  },
+  'nfn-np without probes': weightsAlone,
   'stat-nn': {
     kind: 'stat-nn',
     settings: { head: [256, 256] },
@@ -42,11 +46,14 @@ export const baselineRecipes: { readonly [name: string]: ModelRecipe } = {
   },
 };
 
-export const defaultAugmentation: readonly string[] = [...PICTURE, ...FUNCTION.slice(0, 1)];
+export const defaultAugmentation: readonly string[] = [...PICTURE, 'sign'];
 
 /** Settings of every kind, as the experiment's variants of `model.kind`. */
 export const modelVariants = (): { readonly [kind: string]: Settings } =>
   Object.fromEntries(metanetKinds().map(({ kind, settings }) => [kind, settings]));
+
+/** A kind's own defaults. */
+export const settingsOf = (kind: string): Settings => metanetKind(kind).settings;
 
 export function makeModel(architecture: Architecture, classes: number, kind: string, settings: Settings): Metanet {
   return createMetanet(kind, architecture, classes, settings);

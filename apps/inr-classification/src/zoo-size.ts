@@ -7,6 +7,7 @@ import { linePlot, plotToPng, writeAtomically, writeJson } from '@weightspace/ex
 import { Command, InvalidArgumentError } from 'commander';
 
 import { runCommand } from './command.ts';
+import { weightsAlone } from './models.ts';
 
 interface Options {
   readonly zoos: readonly string[];
@@ -88,40 +89,36 @@ async function runJobs(jobs: readonly Job[], options: Options): Promise<void> {
   await Promise.all(Array.from({ length: options.processes }, worker));
 }
 
+/** Settings of a training: the quick ones for as many steps, and for weights alone what helps there. */
+function settingsOf({ zoo, size, probes, seed }: Job, steps: number): { readonly [key: string]: unknown } {
+  const alone = probes === 0 ? weightsAlone : undefined;
+  const batch = alone?.training.batch ?? BATCH;
+  return {
+    seed,
+    zoo,
+    trainSize: size,
+    baselines: [],
+    'model.probes': probes,
+    ...Object.fromEntries(Object.entries(alone?.settings ?? {}).map(([name, value]) => [`model.${name}`, value])),
+    ...(alone ? { augmentation: alone.augmentation } : {}),
+    'training.epochs': Math.max(1, Math.round(steps / Math.floor(size / batch))),
+    'training.batch': batch,
+    'training.evaluateEvery': 1000,
+  };
+}
+
 function train(job: Job, { steps, out, processes }: Options): Promise<void> {
-  const perEpoch = Math.floor(job.size / BATCH);
-  const args = [
-    ...[
-      '--configuration',
-      'quick',
-      '--seed',
-      String(job.seed),
-      '--quiet',
-      '--runs-folder',
-      join(out, 'runs'),
-      '--summary',
-      join(out, `${nameOf(job)}.json`),
-    ],
-    ...[
-      '--set',
-      `zoo=${job.zoo}`,
-      '--set',
-      `trainSize=${job.size}`,
-      '--set',
-      'baselines=[]',
-      '--set',
-      `model.probes=${job.probes}`,
-    ],
-    ...[
-      '--set',
-      `training.epochs=${Math.max(1, Math.round(steps / perEpoch))}`,
-      '--set',
-      `training.batch=${BATCH}`,
-      '--set',
-      'training.evaluateEvery=1000',
-    ],
-    ...(processes > 1 ? ['--threads', '1'] : []),
-  ];
+  const flags = {
+    '--configuration': 'quick',
+    '--runs-folder': join(out, 'runs'),
+    '--summary': join(out, `${nameOf(job)}.json`),
+    ...(processes > 1 ? { '--threads': '1' } : {}),
+  };
+  const settings = Object.entries(settingsOf(job, steps)).flatMap(([key, value]) => [
+    '--set',
+    `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  ]);
+  const args = ['--quiet', ...Object.entries(flags).flat(), ...settings];
   const script = join(import.meta.dirname, 'train.ts');
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
