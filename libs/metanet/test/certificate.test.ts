@@ -24,10 +24,31 @@ import {
 import type { GroupElement } from '@weightspace/symmetry';
 import { describe, expect, test } from 'vitest';
 
-import { chain, featuresOf, layerOf, networksOf, ready, shallow, smallSettings, stream, tiny } from './networks.ts';
+import {
+  BATCH,
+  chain,
+  CLASSES,
+  featuresOf,
+  layerOf,
+  networksOf,
+  ready,
+  shallow,
+  smallSettings,
+  stream,
+  tiny,
+  withNoise,
+} from './networks.ts';
 
 const architectures = { chain, tiny, shallow };
-const invariant = metanetKinds().filter(({ kind }) => kind !== 'flat-mlp');
+/** Every kind, and NFN in every way of telling inputs and outputs apart, pooling and reading probes. */
+const cases: readonly (readonly [string, Settings])[] = [
+  ...metanetKinds().flatMap(({ kind }) => (kind === 'flat-mlp' ? [] : [[kind, {}] as const])),
+  ...['nfn-np', 'nfn-hnp'].flatMap((kind) => [
+    [kind, { position: 'sinusoidal', pool: 'np', probes: 0 }] as const,
+    [kind, { position: 'learned', probeReadout: false, normalize: false }] as const,
+    [kind, { position: 'none', dropout: 0.5 }] as const,
+  ]),
+];
 
 /** Permutes features: their axes are those of the layout, their channels stay. */
 const actOn =
@@ -55,10 +76,10 @@ describe('equivariantLinear', () => {
     ),
   )('on %s commutes with permuting %s spaces', async (_, permutable, architecture) => {
     const layout = layoutOf('test', architecture, permutable);
-    const { apply } = layerOf(layout, 3, 4);
+    const { apply } = layerOf(layout, 9, 8);
     const report = await assertEquivariance({
       f: apply,
-      input: featuresOf(layout, 3),
+      input: featuresOf(layout, 9, BATCH),
       elements: elementsOf(layout),
       actIn: actOn(layout),
       actOut: actOn(layout),
@@ -68,7 +89,7 @@ describe('equivariantLinear', () => {
 
   test('the check fails for a layer that also weighs neurons by their place', async () => {
     const layout = layoutOf('test', chain, 'hidden');
-    const { apply } = layerOf(layout, 3, 4);
+    const { apply } = layerOf(layout, 9, 8);
     const biased = async (x: NdArrays) => {
       const y = await apply(x);
       const [first] = layout.tensors;
@@ -78,7 +99,7 @@ describe('equivariantLinear', () => {
     await expect(
       assertEquivariance({
         f: biased,
-        input: featuresOf(layout, 3),
+        input: featuresOf(layout, 9, BATCH),
         elements: elementsOf(layout),
         actIn: actOn(layout),
         actOut: actOn(layout),
@@ -91,23 +112,28 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
   const group = permutationGroup(architecture);
   const actIn = (g: GroupElement, w: NdArrays) => act(architecture, g, w);
 
-  test.each(
-    invariant.flatMap(
-      ({ kind }) =>
-        [
-          [kind, false],
-          [kind, true],
-        ] as const,
-    ),
-  )('%s is invariant to the order of hidden neurons (training: %s)', async (kind, training) => {
-    const model = createMetanet(kind, architecture, 4, smallSettings[kind]!);
-    const report = await assertInvariance({
-      f: ready(model, training),
-      input: networksOf(architecture),
-      elements: elementsOf(layoutOf('test', architecture, 'hidden')),
-      actIn,
-    });
-    expect(report.error).toBeLessThan(1e-5);
+  const whole = elementsOf(layoutOf('test', architecture, 'hidden'));
+  /** Masks stay with their network, which the group moves within. */
+  const actInTraining = (g: GroupElement, x: NdArrays): NdArrays => {
+    const weights = Object.fromEntries(architecture.parameters.map(({ name }) => [name, x[name]!]));
+    return { ...x, ...actIn(g, weights) };
+  };
+
+  test.each(cases)('%s %j is invariant to the order of hidden neurons', async (kind, more) => {
+    const model = createMetanet(kind, architecture, CLASSES, { ...smallSettings[kind]!, ...more });
+    for (const count of [1, BATCH]) {
+      const weights = networksOf(architecture, count);
+      for (const training of [false, true]) {
+        const report = await assertInvariance({
+          name: `${kind} on ${count}${training ? ', training' : ''}`,
+          f: ready(model, training),
+          input: training ? withNoise(model, weights) : weights,
+          elements: whole,
+          actIn: training ? actInTraining : actIn,
+        });
+        expect(report.error).toBeLessThan(1e-5);
+      }
+    }
   });
 
   test.each(['nfn-np', 'nfn-hnp'])('%s with canonical signs is invariant to the whole group', async (kind) => {
@@ -117,7 +143,7 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
     const elements = Array.from({ length: 4 }, () => randomElement(whole, draws));
     const run = (chosen: Settings) =>
       certifyInvariance({
-        f: ready(createMetanet(kind, architecture, 4, chosen), false),
+        f: ready(createMetanet(kind, architecture, CLASSES, chosen), false),
         input: networksOf(architecture),
         elements,
         actIn,
@@ -129,13 +155,15 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
   test.each(metanetKinds().map(({ kind }) => kind))(
     '%s gives a network the same alone and in any company',
     async (kind) => {
-      const model = createMetanet(kind, architecture, 4, smallSettings[kind]!);
-      await assertBatchIndependence({ f: ready(model, false), input: networksOf(architecture) });
+      const model = createMetanet(kind, architecture, CLASSES, smallSettings[kind]!);
+      const weights = networksOf(architecture);
+      await assertBatchIndependence({ f: ready(model, false), input: weights });
+      await assertBatchIndependence({ f: ready(model, true), input: withNoise(model, weights) });
     },
   );
 
   test('the flat MLP is not invariant, so the check can fail', async () => {
-    const model = createMetanet('flat-mlp', architecture, 4, smallSettings['flat-mlp']!);
+    const model = createMetanet('flat-mlp', architecture, CLASSES, smallSettings['flat-mlp']!);
     const run = assertInvariance({
       f: ready(model, false),
       input: networksOf(architecture),
@@ -146,7 +174,7 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
   });
 
   test('probe features move with their neurons', async () => {
-    const params = probeParameters('test', architecture, 5, 3, stream.split('probe'));
+    const params = probeParameters('test', architecture, 9, 8, stream.split('probe'));
     const f = compile((p: Tensors, w: Tensors) => probeFeatures(p, architecture, w).features, { threads: 1 });
     const biases = architecture.parameters.filter((p) => p.kind === 'bias');
     const actOut = (g: GroupElement, y: NdArrays): NdArrays =>
@@ -167,11 +195,11 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
     });
     await assertInvariance({
       f: async (x) => (await pooled(x as never)) as unknown as NdArrays,
-      input: featuresOf(layout, 3),
+      input: featuresOf(layout, 9, BATCH),
       elements: elementsOf(layout),
       actIn: actOn(layout),
     });
-    const frequencies = stream.split('f').normal([1, 3]);
+    const frequencies = stream.split('f').normal([1, 9]);
     const encoded = compile(
       (w: Tensors, f: tf.Tensor) =>
         Object.fromEntries(Object.entries(w).map(([name, x]) => [name, fourierFeatures(x, f)])),

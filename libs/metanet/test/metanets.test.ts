@@ -12,7 +12,15 @@ import {
 } from '@weightspace/compute';
 import type { NdArrays, Tensors } from '@weightspace/compute';
 import { siren } from '@weightspace/architecture';
-import { createMetanet, metanetKind, metanetKinds, registerMetanet, weightStatistics } from '@weightspace/metanet';
+import {
+  createMetanet,
+  layoutOf,
+  metanetKind,
+  metanetKinds,
+  registerMetanet,
+  sinusoidalCodes,
+  weightStatistics,
+} from '@weightspace/metanet';
 import { describe, expect, test } from 'vitest';
 
 import { chain, networksOf, shallow, smallSettings, stream, tiny } from './networks.ts';
@@ -105,19 +113,73 @@ describe.each(kinds)('%s', (kind) => {
 });
 
 describe('published settings', () => {
-  test.each([
-    ['nfn-np', 45_650_218, 45.7e6],
-    ['stat-nn', 1_054_010, 1.06e6],
-  ])('%s has as many parameters as published', (kind, count, published) => {
+  const countOf = (kind: string): number => {
     const { settings, sizes, outputs } = metanetKind(kind).published!;
-    const model = createMetanet(kind, siren({ sizes }), outputs, settings as never);
-    expect(model.parameterCount).toBe(count);
-    expect(Math.abs(model.parameterCount / published - 1)).toBeLessThan(0.01);
+    return createMetanet(kind, siren({ sizes }), outputs, settings as never).parameterCount;
+  };
+  const publishedCount = (kind: string) => metanetKind(kind).published!.parameterCount;
+  /** Channels in and out of the three layers: 128 frequencies, with position codes for NP alone. */
+  const widths = (first: number) => [[first, 512] as const, [512, 512] as const, [512, 512] as const];
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+  test('stat-nn has as many parameters as published', () => {
+    expect(countOf('stat-nn')).toBe(1_054_010);
+    expect(Math.abs(countOf('stat-nn') / publishedCount('stat-nn') - 1)).toBeLessThan(0.01);
   });
 
-  test('nfn-hnp has fewer, since the published basis holds pooled copies of what it also has unpooled', () => {
-    const { settings, sizes, outputs } = metanetKind('nfn-hnp').published!;
-    expect(createMetanet('nfn-hnp', siren({ sizes }), outputs, settings as never).parameterCount).toBe(53_758_762);
+  test('nfn-np has those of the public code but for biases', () => {
+    // The public code has 4 maps with a bias into each of 3 weights, and 2 into each of 3 biases; here it is one per tensor.
+    const biases = sum(widths(269).map(([, d]) => (3 * 4 + 3 * 2 - 6) * d));
+    expect(countOf('nfn-np')).toBe(45_650_218);
+    expect(countOf('nfn-np') + biases).toBe(publishedCount('nfn-np'));
+  });
+
+  test('nfn-hnp has those of the public code but for redundant copies, biases and the map that it lacks', () => {
+    const products = sum(widths(256).map(([c, d]) => c * d));
+    // Into all 7 outputs: the means of the first weight, the last weight and the last bias over all, each also there per
+    // input or output. Into the middle weight's columns: the first weight's mean over its inputs, also there per input.
+    // Into the middle weight's rows and the middle bias: the last weight's mean over its one output.
+    const copies = 3 * 7 + 1 + 2;
+    // Maps with a bias: 2 into the first weight (2 inputs), 4 into the middle one, 2 into the last; 2, 2 and 1 into biases.
+    const biases = sum(widths(256).map(([, d]) => (2 * 2 + 4 + 2 + 2 + 2 + 1 - 7) * d));
+    const missing = products;
+    expect(countOf('nfn-hnp')).toBe(53_758_762);
+    expect([copies * products, biases, missing]).toEqual([15_728_640, 12_288, 655_360]);
+    expect(countOf('nfn-hnp') + copies * products + biases - missing).toBe(publishedCount('nfn-hnp'));
+  });
+});
+
+describe('sinusoidalCodes', () => {
+  const layout = layoutOf('test', chain, 'all');
+  const fixed = new Set(chain.spaces.filter((s) => !s.free).map((s) => s.name));
+  const axesOf = new Map(chain.parameters.map((p) => [p.name, p.axes]));
+  const codes = sinusoidalCodes({ layout, fixed, axesOf }, 3);
+
+  test('are sines and cosines of frequencies 1, 3 and 5 and the place itself, summed over inputs and outputs', () => {
+    const first = codes['layer1.weight']!;
+    expect(first.shape).toEqual([1, 5, 3, 7]);
+    const codeOf = (x: number) => [
+      ...[1, 3, 5].map((f) => Math.sin(Math.PI * f * x)),
+      ...[1, 3, 5].map((f) => Math.cos(Math.PI * f * x)),
+      x,
+    ];
+    const want = Array.from({ length: 5 }, () => [-1, 0, 1].flatMap(codeOf)).flat();
+    Array.from(first.data).forEach((value, i) => expect(value).toBeCloseTo(want[i]!, 5));
+    expect([...codes['layer2.weight']!.data].every((value) => value === 0)).toBe(true);
+  });
+
+  test('tell the two inputs of an image apart in sines too', () => {
+    const images = siren({ sizes: [2, 3, 1] });
+    const two = sinusoidalCodes(
+      {
+        layout: layoutOf('test', images, 'all'),
+        fixed: new Set(images.spaces.filter((s) => !s.free).map((s) => s.name)),
+        axesOf: new Map(images.parameters.map((p) => [p.name, p.axes])),
+      },
+      6,
+    )['layer1.weight']!.data;
+    const gaps = Array.from({ length: 6 }, (_, band) => Math.abs(two[band]! - two[13 + band]!));
+    expect(Math.max(...gaps)).toBeGreaterThan(1);
   });
 });
 

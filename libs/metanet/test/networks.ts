@@ -23,14 +23,30 @@ export const networksOf = (architecture: Architecture, count = BATCH): NdArrays 
     return { ...noise, data: noise.data.map((x, i) => x + array.data[i]!) };
   });
 
+/** Sizes that no axis of `chain` and no batch has. */
+export const CLASSES = 12;
+const nfn: Settings = { channels: [11, 13], frequencies: 8, frequencyScale: 0.5, probes: 9, head: [19, 17] };
 export const smallSettings: { readonly [kind: string]: Settings } = {
-  'nfn-np': { channels: [6, 5], frequencies: 4, frequencyScale: 0.5, probes: 3, head: [9, 8] },
-  'nfn-hnp': { channels: [6, 5], frequencies: 4, frequencyScale: 0.5, probes: 3, head: [9, 8] },
-  'stat-nn': { head: [9, 8] },
-  'flat-mlp': { head: [9, 8] },
+  'nfn-np': nfn,
+  'nfn-hnp': nfn,
+  'stat-nn': { head: [19, 17] },
+  'flat-mlp': { head: [19, 17] },
 };
 
-/** A model with parameters, as a map from weights to logits. */
+const NOISE = 'noise.';
+
+/** Dropout masks beside the networks that they are for, so that each goes where its network goes. */
+export const withNoise = (model: Metanet, weights: NdArrays): NdArrays => ({
+  ...weights,
+  ...Object.fromEntries(
+    Object.entries(model.noise(Object.values(weights)[0]!.shape[0]!, RandomStream.fromSeed(3))).map(([name, mask]) => [
+      NOISE + name,
+      mask,
+    ]),
+  ),
+});
+
+/** A model with parameters, as a map from weights (in training also `withNoise`) to logits. */
 export function ready(model: Metanet, training: boolean) {
   const params = model.initialize(stream.split('params'));
   const fixed = model.measure(networksOf(model.architecture, 20), stream.split('fixed'));
@@ -38,10 +54,11 @@ export function ready(model: Metanet, training: boolean) {
     (p: Tensors, x: Tensors, w: Tensors, n: Tensors | undefined) => ({ logits: model.apply(p, x, w, n) }),
     { threads: 1, name: model.kind },
   );
-  return async (weights: NdArrays): Promise<NdArrays> => {
-    const batch = Object.values(weights)[0]!.shape[0]!;
-    // Masks are drawn anew from one seed, so that network i meets the same mask in every batch.
-    const noise = training ? model.noise(batch, RandomStream.fromSeed(3)) : {};
+  return async (given: NdArrays): Promise<NdArrays> => {
+    const isNoise = (name: string) => name.startsWith(NOISE);
+    const weights = Object.fromEntries(Object.entries(given).filter(([name]) => !isNoise(name)));
+    const masks = Object.entries(given).filter(([name]) => isNoise(name));
+    const noise = Object.fromEntries(masks.map(([name, mask]) => [name.slice(NOISE.length), mask]));
     return (await f(
       params as never,
       fixed as never,

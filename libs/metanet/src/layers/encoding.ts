@@ -68,10 +68,12 @@ export function positionParameters(
 export const sinusoidalChannels = (bands: number): number => 2 * bands + 1;
 
 /**
- * The sum of the codes [sin πfx, cos πfx, x] of an entry's input and output; x from −1 to 1, f from 1 to bands.
+ * The sum of the codes [sin πfx, cos πfx, x] of an entry's input and output; x from −1 to 1, f from 1 to 5 in equal
+ * steps. (Whole numbers wouldn't do: two inputs lie at ±1, where every sine is 0 and the cosines agree.)
  *
  * @returns by parameter; shape `[1, …shape, 2 bands + 1]`; 0 where a parameter has neither
- * Source: NFN's public code, `IOSinusoidal`. Departs: frequencies 1 … bands.
+ * Source: Zhou et al. 2023, arXiv:2302.14040, appendix C, with the public code's largest frequency of 10/2.
+ * Departs: a single input or output lies at 0, not at −1.
  */
 export function sinusoidalCodes({ layout, fixed, axesOf }: PositionContext, bands: number): NdArrays {
   const channels = sinusoidalChannels(bands);
@@ -94,10 +96,13 @@ function positionOf(entry: number, axis: number, shape: readonly number[]): numb
   return shape[axis] === 1 ? 0 : -1 + (2 * index) / (shape[axis]! - 1);
 }
 
+const HIGHEST_FREQUENCY = 5;
+
 function addCode(data: Float32Array, at: number, x: number, bands: number): void {
   for (let band = 0; band < bands; band++) {
-    data[at + band]! += Math.sin(Math.PI * (band + 1) * x);
-    data[at + bands + band]! += Math.cos(Math.PI * (band + 1) * x);
+    const frequency = bands === 1 ? 1 : 1 + (band * (HIGHEST_FREQUENCY - 1)) / (bands - 1);
+    data[at + band]! += Math.sin(Math.PI * frequency * x);
+    data[at + bands + band]! += Math.cos(Math.PI * frequency * x);
   }
   data[at + 2 * bands]! += x;
 }
