@@ -56,9 +56,7 @@ export const inrClassification = defineExperiment({
     quick: { model: { kind: 'nfn-np', probes: 64, channels: [32, 32], frequencies: 32 } },
     full: {
       zoo: 'zoos/mnist-siren-dws-10000',
-      model: { kind: 'nfn-np', probes: 128, channels: [48, 48], frequencies: 48 },
-      training: { epochs: 30 },
-      baselineEpochs: 30,
+      model: { kind: 'nfn-np', probes: 128, channels: [32, 32], frequencies: 32 },
     },
   },
   variants: { 'model.kind': modelVariants() },
