@@ -39,3 +39,5 @@ export { deadInputs, gradientError } from './testing/gradient-checks.ts';
 export { stackedConv2d } from './stacked/stacked-conv2d.ts';
 export type { StackedConv2dOptions } from './stacked/stacked-conv2d.ts';
 export { stackedLinear } from './stacked/stacked-linear.ts';
+export { openOnnx, OnnxRunError, runOnnx } from './onnx/run-onnx.ts';
+export type { OnnxArray, OnnxData, OnnxElementType, OnnxInput, OnnxRunner } from './onnx/run-onnx.ts';
