@@ -47,3 +47,8 @@ export function knownKeys(place: string, fields: Fields, known: readonly string[
   if (unknown === undefined) return;
   throw new ArchitectureError(fn, place, `a record with no other keys than ${known.join(', ')}`, unknown);
 }
+
+export function wholeNumbers(place: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value)) throw new ArchitectureError(fn, place, 'a list of whole numbers ≥ 1', value);
+  return value.map((item, i) => wholeNumber(`${place}[${i}]`, item));
+}

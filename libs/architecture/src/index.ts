@@ -1,5 +1,12 @@
 export { architectureSchema } from './architecture.ts';
-export type { Architecture, ArchitectureSpec, ParameterSpec, Space, SpaceSymmetries, Value } from './architecture.ts';
+export type { Architecture, ArchitectureSpec, InputSpec, Value } from './architecture.ts';
+export type { Composite, Finished, FinishedLeaf } from './labels/finish.ts';
+export { LabelError } from './labels/label.ts';
+export type { Label, LeafId, LeafOptions, Product, SpaceKind } from './labels/label.ts';
+export { LabelSolver } from './labels/label-solver.ts';
+export type { SplitOptions } from './labels/label-solver.ts';
+export { ancestorsOf, instancesOf, noSymmetries, segmentsOf, spaceOf } from './labels/labelled-network.ts';
+export type { LabelledNetwork, ParameterSpec, Space, SpaceSymmetries } from './labels/labelled-network.ts';
 export { ArchitectureError } from './architecture-error.ts';
 export { defineArchitecture } from './define-architecture.ts';
 export { mlp, siren } from './builders.ts';
@@ -15,13 +22,18 @@ export {
 export type { ActivationKind, ActivationSpec } from './activations/activation.ts';
 export { layerKind, layerKinds, registerLayerKind } from './layers/layer-kind.ts';
 export type {
+  ApplyContext,
   AxisRole,
+  DeclareContext,
   ExtraSymmetry,
   LayerDeclaration,
+  LayerInput,
   LayerKind,
   LayerSpec,
   ParameterDeclaration,
   ParameterKind,
+  ParameterStart,
+  TiedParameter,
 } from './layers/layer-kind.ts';
 export { initialize } from './initialization/initialize.ts';
 export type { InitializeOptions } from './initialization/initialize.ts';

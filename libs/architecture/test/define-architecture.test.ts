@@ -176,7 +176,7 @@ describe('defineArchitecture refuses', () => {
     [layers({ ...stem, bias: 1 }), 'layers[0].bias must be true or false, got 1'],
     [
       layers({ ...stem, witdh: 6 }),
-      'layers[0] must be a record with no other keys than name, kind, inputs, output, activation, size, bias, got "witdh"',
+      'layers[0] must be a record with no other keys than name, kind, inputs, output, activation, tied, size, bias, got "witdh"',
     ],
     [layers({ ...stem, inputs: ['x', 'x'] }), 'layers[0].inputs must be a list of 1 names, got ["x","x"]'],
     [layers({ ...stem, output: 'x' }), 'layers[0].output must be a name that no other value has, got "x"'],
