@@ -4,6 +4,10 @@ export { compose, identityElement, inverse, isIdentity, randomElement, testEleme
 export type { GroupElement, RandomElementOptions, SpaceElement } from './element.ts';
 export { act } from './act.ts';
 export { actTensors, stackElements } from './act-tensors.ts';
+export { checkElement } from './check-element.ts';
+export { canonicalElement, canonicalForm } from './canonical/canonical-form.ts';
+export type { CanonicalForm } from './canonical/canonical-form.ts';
+export { log10OrbitSize } from './orbit/orbit.ts';
 export { permuteAxes } from './permute-axes.ts';
 export { functionError } from './function-preservation.ts';
 export type { PreservationOptions } from './function-preservation.ts';
