@@ -9,8 +9,18 @@ export { ancestorsOf, instancesOf, noSymmetries, segmentsOf, spaceOf } from './l
 export type { LabelledNetwork, ParameterSpec, Space, SpaceSymmetries } from './labels/labelled-network.ts';
 export { ArchitectureError } from './architecture-error.ts';
 export { defineArchitecture } from './define-architecture.ts';
-export { mlp, siren } from './builders.ts';
-export type { MlpOptions, SirenOptions } from './builders.ts';
+export { cnn, vgg } from './builders/cnn.ts';
+export type { CnnOptions, VggOptions } from './builders/cnn.ts';
+export { deepSets } from './builders/deep-sets.ts';
+export type { DeepSetsOptions } from './builders/deep-sets.ts';
+export { mlp, siren } from './builders/mlp.ts';
+export type { MlpOptions, SirenOptions } from './builders/mlp.ts';
+export { resnet } from './builders/resnet.ts';
+export type { ResnetOptions } from './builders/resnet.ts';
+export { rnn } from './builders/rnn.ts';
+export type { RnnOptions } from './builders/rnn.ts';
+export { transformer, vit } from './builders/transformer.ts';
+export type { BlockOptions, TransformerOptions, VitOptions } from './builders/transformer.ts';
 export {
   activate,
   activationGain,

@@ -1,8 +1,8 @@
-import type { ActivationSpec } from './activations/activation.ts';
-import { ArchitectureError } from './architecture-error.ts';
-import { architectureSchema } from './architecture.ts';
-import type { Architecture } from './architecture.ts';
-import { defineArchitecture } from './define-architecture.ts';
+import type { ActivationSpec } from '../activations/activation.ts';
+import { ArchitectureError } from '../architecture-error.ts';
+import { architectureSchema } from '../architecture.ts';
+import type { Architecture } from '../architecture.ts';
+import { defineArchitecture } from '../define-architecture.ts';
 
 export interface MlpOptions {
   /** Neurons from input to output, e.g. [2, 32, 32, 1]; at least two. */
