@@ -28,6 +28,7 @@ export { cosine } from './schedules/cosine.ts';
 export { linear } from './schedules/linear.ts';
 export { warmUp } from './schedules/warm-up.ts';
 export type { Schedule } from './schedules/schedule.ts';
+export { bfloatToNumber, e4m3ToNumber, halfToNumber } from './safetensors-convert.ts';
 export { loadSafetensors, readSafetensors, readSafetensorsHeader, saveSafetensors } from './safetensors.ts';
 export type { SafetensorsFile } from './safetensors.ts';
 export { SafetensorsError } from './safetensors-header.ts';
