@@ -7,3 +7,7 @@ export type { TensorArray, TensorData, TensorDType } from './dtypes.ts';
 export { openCheckpoint } from './open-checkpoint.ts';
 export { CheckpointTensor, tensorOf } from './tensor.ts';
 export type { NdArrayOptions, Quantization, TensorLocation, WritableTensor } from './tensor.ts';
+export { writeNpz } from './writers/write-npz.ts';
+export { writeOnnx } from './writers/write-onnx.ts';
+export type { WriteOnnxOptions } from './writers/write-onnx.ts';
+export { writeSafetensors } from './writers/write-safetensors.ts';
