@@ -12,7 +12,8 @@ export const withNetworks = (x: Tensor, positions: readonly number[]): Tensor =>
 /** A value once for each of N networks. */
 export function stackShared(x: Tensor, positions: readonly number[], count: number): Tensor {
   if (isStacked(x, positions)) return x;
-  return tf.tile(tf.expandDims(x, 0), [count, ...Array<number>(positions.length + 2).fill(1)]);
+  // Flat: tfjs 4.22 has no gradient of a tile of more than 4 axes.
+  return tf.reshape(tf.tile(tf.reshape(x, [1, x.size]), [count, 1]), [count, ...x.shape]);
 }
 
 /**

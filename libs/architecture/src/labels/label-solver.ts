@@ -56,10 +56,12 @@ export class LabelSolver {
     readonly kind: SpaceKind;
     readonly free: boolean;
     readonly within: LeafId | undefined;
+    /** Whether it stands for several leaves, one for each part of something that was cut. */
+    readonly split: boolean;
   } {
     const leaf = this.#table.root(id);
-    const { name, size, kind, free } = leaf;
-    return { name, size, kind, free, within: this.#table.parentOf(leaf)?.id };
+    const { name, size, kind, free, split } = leaf;
+    return { name, size, kind, free, within: this.#table.parentOf(leaf)?.id, split: split !== undefined };
   }
 
   /** Whether anything along the axis may still change its order. */

@@ -34,6 +34,8 @@ export interface LeafOptions {
   readonly free?: boolean;
   /** One order for each member of this leaf, independent of the others. */
   readonly within?: LeafId;
+  /** Nothing is known yet of what it is within: it takes that of the first leaf it is united with that isn't open. */
+  readonly open?: boolean;
 }
 
 /** Labels were put together in a way that no axis allows, e.g. with sizes that differ. */

@@ -9,6 +9,8 @@ export interface Leaf {
   kind: SpaceKind;
   free: boolean;
   within: LeafId | undefined;
+  /** Whether it takes what it is within from the leaf that it is united with. */
+  open: boolean;
   /** What it turned out to be: `[[other]]`, a product `[[a, b]]`, or a concatenation `[[a], [b]]`. */
   to: Label | undefined;
   /** Where the space that it is within was cut into segments: one leaf for each of them. */
@@ -22,12 +24,12 @@ export class LeafTable {
   changes = 0;
 
   /** @throws {LabelError} unless the size is a whole number ≥ 1 */
-  add({ name, size, kind = 'neuron', free = true, within }: LeafOptions): LeafId {
+  add({ name, size, kind = 'neuron', free = true, within, open = false }: LeafOptions): LeafId {
     if (!Number.isSafeInteger(size) || size < 1) {
       throw new LabelError('leaf', `size must be a whole number ≥ 1, got ${size}${name ? ` for '${name}'` : ''}`);
     }
     const id = this.#leaves.length;
-    this.#leaves.push({ id, name, size, kind, free, within, to: undefined, split: undefined });
+    this.#leaves.push({ id, name, size, kind, free, within, open, to: undefined, split: undefined });
     return id;
   }
 
@@ -80,6 +82,15 @@ export class LeafTable {
     if (leaf.within === undefined) return undefined;
     const parent = this.atoms([leaf.within]).at(-1)!;
     return parent.size === 1 || parent.to !== undefined ? undefined : parent;
+  }
+
+  /** The innermost space that both are within, directly or further out. */
+  commonParent(a: Leaf, b: Leaf): Leaf | undefined {
+    const ancestors = new Set<Leaf>();
+    for (let up = this.parentOf(a); up !== undefined; up = this.parentOf(up)) ancestors.add(up);
+    let up = this.parentOf(b);
+    while (up !== undefined && !ancestors.has(up)) up = this.parentOf(up);
+    return up;
   }
 
   /** Leaves that are themselves, and of which there is one order for each member of `parent`. */

@@ -60,15 +60,16 @@ function splitFactor(table: LeafTable, leaf: Leaf, slower: number): boolean {
     mergeCopies(table, leaf);
     return true;
   }
-  const { kind, free, within, name } = leaf;
+  const { kind, free, within, open, name } = leaf;
   const outer = table.add({
     name: name && `${name}.0`,
     size: slower,
     kind: kind === 'neuron' ? 'group' : kind,
     free,
     within,
+    open,
   });
-  const inner = table.add({ name: name && `${name}.1`, size: leaf.size / slower, kind, free, within: outer });
+  const inner = table.add({ name: name && `${name}.1`, size: leaf.size / slower, kind, free, within: outer, open });
   table.substitute(leaf, [[outer, inner]]);
   return true;
 }
@@ -81,11 +82,20 @@ function link(table: LeafTable, x: Leaf, y: Leaf): void {
   if (older.to && newer.to) return linkConcats(table, older, newer);
   if (older.to) return linkToConcat(table, newer, older);
   if (newer.to) return linkToConcat(table, older, newer);
-  if (table.parentOf(older) !== table.parentOf(newer)) table.setWithin(older, undefined);
+  if (table.parentOf(older) !== table.parentOf(newer)) table.setWithin(older, withinOf(table, older, newer)?.id);
+  older.open &&= newer.open;
   older.name ??= newer.name;
   if (older.kind === 'neuron') older.kind = newer.kind;
   if (!newer.free) table.freeze([[older.id]]);
   table.substitute(newer, [[older.id]]);
+}
+
+/** What two leaves that are one are within: what both are, or what the other says of one that is open. */
+function withinOf(table: LeafTable, a: Leaf, b: Leaf): Leaf | undefined {
+  const [p, q] = [table.parentOf(a), table.parentOf(b)];
+  if (a.open && b.open && (p === undefined || q === undefined)) return p ?? q;
+  if (a.open !== b.open) return a.open ? q : p;
+  return table.commonParent(a, b);
 }
 
 function linkSplit(table: LeafTable, older: Leaf, newer: Leaf): void {
@@ -113,7 +123,7 @@ function linkConcats(table: LeafTable, older: Leaf, newer: Leaf): void {
 
 /** A plain leaf that turns out to be a concatenation. */
 function linkToConcat(table: LeafTable, leaf: Leaf, concat: Leaf): void {
-  const differ = leaf.within !== concat.within && table.parentOf(leaf) !== table.parentOf(concat);
+  const differ = !leaf.open && leaf.within !== concat.within && table.parentOf(leaf) !== table.parentOf(concat);
   const children = descendants(table, leaf);
   table.substitute(leaf, [[concat.id]]);
   tellApart(table, concat, children);
@@ -185,9 +195,9 @@ const copyOf = (factor: Leaf, cut: Leaf, index: number): LeafId =>
 
 /** Makes a leaf the concatenation of two; what is within it is told apart. */
 function cutLeaf(table: LeafTable, leaf: Leaf, at: number): void {
-  const { kind, free, within, size } = leaf;
+  const { kind, free, within, open, size } = leaf;
   const part = (partSize: number, i: number) =>
-    table.add({ name: leaf.name && `${leaf.name}.${i}`, size: partSize, kind, free, within });
+    table.add({ name: leaf.name && `${leaf.name}.${i}`, size: partSize, kind, free, within, open });
   const children = descendants(table, leaf);
   table.substitute(leaf, [[part(at, 0)], [part(size - at, 1)]]);
   tellApart(table, leaf, children);
