@@ -1,5 +1,5 @@
 import { assertClose, compile, mapValues, ndarray } from '@weightspace/compute';
-import type { NdArray, NdArrays, Tensors } from '@weightspace/compute';
+import type { NdArrays, Tensors } from '@weightspace/compute';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -174,3 +174,114 @@ describe('the action on random labelled networks', () => {
     );
   });
 });
+
+describe('families', () => {
+  const group = symmetryGroup(fusedAttention);
+  const params = randomParams(fusedAttention, stream('families'));
+  const [g] = testElements(group, stream('families'), 1) as [GroupElement];
+
+  test('move a head with all that is in it', () => {
+    const swap = { head: { permutation: Int32Array.of(1, 0) } };
+    const moved = act(fusedAttention, swap, params);
+    const row = (arrays: NdArrays, i: number) => Array.from(arrays['qkv.weight']!.data.slice(4 * i, 4 * i + 4));
+    // q, k: two heads of 3; v: two heads of 2.
+    const expected = [3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8, 14, 15, 12, 13];
+    expected.forEach((from, i) => expect(row(moved, i)).toEqual(row(params, from)));
+  });
+  test('need the network to be composed and undone', () => {
+    const message = "space 'qk' is within another one (6 numbers in orders of 3); give the network, too";
+    expect(() => compose(g, g)).toThrow(`compose: ${message}`);
+    expect(() => inverse(g)).toThrow(`inverse: ${message}`);
+    expect(() => compose({ z: { permutation: Int32Array.of(0) } }, {}, fusedAttention)).toThrow(
+      "compose: element must be of spaces of attention ('x', 'd', 'head', 'qk', 'vo', 'y'), got 'z'",
+    );
+  });
+  test('have swaps among the test elements, odd ones in the first instance', () => {
+    const swap = testElements(group, stream('swaps'), 0).find((e) => e['qk'])!;
+    expect(Array.from(swap['qk']!.permutation)).toEqual([1, 0, 2, 0, 1, 2]);
+  });
+  test.each([
+    [Int32Array.of(0, 1, 2), 'got [0, 1, 2]'],
+    [Int32Array.of(0, 1, 2, 3, 4, 5), 'got [0, 1, 2, 3, 4, 5]'],
+    [Int32Array.of(0, 1, 2, 0, 1, 1), 'got [0, 1, 2, 0, 1, 1]'],
+  ])('refuse orders that are none of each instance (%#)', (permutation, got) => {
+    const call = () => act(fusedAttention, { qk: { permutation } }, params);
+    expect(call).toThrow(SymmetryError);
+    expect(call).toThrow(
+      `act: element of space 'qk' must have an order of its 3 neurons for each of 2 instances, ${got}`,
+    );
+  });
+  test('fill in the identity of every instance where an element is silent', () => {
+    const stacked = stackElements([{ qk: g['qk']! }, {}], fusedAttention)['qk.permutation']!;
+    expect(Array.from(stacked.data.slice(6))).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+});
+
+describe('labels', () => {
+  const identity = (network: LabelledNetwork) => () => act(network, {}, randomParams(network, stream('labels')));
+  test.each([
+    [
+      'a parent that stands nowhere',
+      labelled('n', [leaf('h', 2), leaf('n', 3, { within: 'h' })], { w: ['n'] }),
+      "layoutOf: 'w' must tell which neuron of 'h' each neuron of 'n' is within, got no axis with 'h'",
+    ],
+    [
+      'a space within one that does not exist',
+      labelled('n', [leaf('n', 3, { within: 'h' })], { w: ['n'] }),
+      "layoutOf: space 'n' of n must be within a space that exists, got 'h'",
+    ],
+    [
+      'spaces within each other',
+      labelled('n', [leaf('a', 3, { within: 'b' }), leaf('b', 3, { within: 'a' })], { w: ['a'] }),
+      "layoutOf: space 'a' of n must not be within itself",
+    ],
+    [
+      'a label of another size than the axis',
+      { ...plainMlp, parameters: plainMlp.parameters.map((p, i) => (i === 1 ? { ...p, axes: ['h2'] } : p)) },
+      "layoutOf: axis 0 of 'l1.bias' must have 5 positions as its label says, got shape [4]",
+    ],
+    [
+      'a label that is no space',
+      { ...plainMlp, parameters: plainMlp.parameters.map((p, i) => (i === 1 ? { ...p, axes: ['z'] } : p)) },
+      "layoutOf: label 'z' must be of spaces, got 'z'",
+    ],
+  ])('are refused with %s', (_, network, message) => {
+    expect(identity(network)).toThrow(SymmetryError);
+    expect(identity(network)).toThrow(message);
+  });
+  test('give a parameter of whole numbers its order, but no sign', () => {
+    const net = labelled('n', [leaf('h', 3, { sign: true })], { 'w.weight': ['h'] });
+    const params = { 'w.weight': ndarray(Int32Array.of(4, 5, 6), [3]) };
+    const permutation = Int32Array.of(2, 0, 1);
+    expect(act(net, { h: { permutation } }, params)['w.weight']).toEqual(ndarray(Int32Array.of(6, 4, 5), [3]));
+    const signs = { h: { permutation, sign: Int8Array.of(1, -1, 1) } };
+    expect(() => act(net, signs, params)).toThrow(
+      "act: 'w.weight' must be float32 where signs, shifts or scales change it, got int32",
+    );
+  });
+});
+
+describe('permuteAxes with a network', () => {
+  test("does to an array with a parameter's labels what the permutations do to the parameter", () => {
+    for (const network of [fusedAttention, groupedConvolution, everything]) {
+      const draws = stream(`axes ${network.name}`);
+      const params = randomParams(network, draws);
+      const g = randomElement(symmetryGroup(network, ['permutation']), draws);
+      const moved = act(network, g, params);
+      for (const { name, axes, shape } of network.parameters) {
+        const wide = ndarray(repeat(params[name]!.data as Float32Array, 2), [...shape, 2]);
+        const expected = repeat(moved[name]!.data as Float32Array, 2);
+        expect(permuteAxes(g, wide, [...axes, undefined], network).data).toEqual(expected);
+      }
+    }
+  });
+  test('says which axis does not fit', () => {
+    const g = randomElement(symmetryGroup(plainMlp), stream('axis'));
+    expect(() => permuteAxes(g, ndarray([1, 2], [2]), ['h1'], plainMlp)).toThrow(
+      'axis 0 of array must have 4 positions as its label says, got shape [2]',
+    );
+  });
+});
+
+const repeat = (data: Float32Array, times: number): Float32Array =>
+  Float32Array.from({ length: data.length * times }, (_, i) => data[Math.floor(i / times)]!);
