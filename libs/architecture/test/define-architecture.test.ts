@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import { ArchitectureError, architectureSchema, defineArchitecture, mlp, siren } from '@weightspace/architecture';
+import {
+  ArchitectureError,
+  architectureSchema,
+  defineArchitecture,
+  layerKinds,
+  mlp,
+  siren,
+} from '@weightspace/architecture';
 
 import { residual, residualSpec, small } from './networks.ts';
 
@@ -167,7 +174,10 @@ describe('defineArchitecture refuses', () => {
       { ...residualSpec, output: 'z' },
       'output must be the name of an input or of an earlier layer\'s output (x, h, b, s, y), got "z"',
     ],
-    [layers({ ...stem, kind: 'convolution' }), 'layers[0].kind must be one of add, linear, got "convolution"'],
+    [
+      layers({ ...stem, kind: 'convolution' }),
+      `layers[0].kind must be one of ${layerKinds().join(', ')}, got "convolution"`,
+    ],
     [
       layers({ ...stem, inputs: ['h'] }),
       'layers[0].inputs[0] must be the name of an input or of an earlier layer\'s output (x), got "h"',
