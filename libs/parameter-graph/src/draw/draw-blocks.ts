@@ -95,8 +95,10 @@ class Lanes {
     if (Math.abs(to.x - from.x) <= this.#layout.gap * 1.05) {
       if (from.x === to.x)
         return `<path d="M${round(start.x)} ${round(start.y)}L${round(end.x)} ${round(to.top - 5)}" ${style}/>`;
-      const [y1, y2] = [from.top + from.height / 2, to.top + to.height / 2];
-      return `<path d="${pathOf({ from, to }, y1, y2, 0)}" ${style}/>`;
+      const y = to.top + to.height / 2;
+      const path = pathOf({ from, to: { ...to, x: to.x - 16 } }, from.top + from.height / 2, y, 0);
+      const tip = `M${round(to.x - 24)} ${round(y - 5)}L${round(to.x - 15)} ${round(y)}L${round(to.x - 24)} ${round(y + 5)}`;
+      return `<path d="${path}" ${style}/><path d="${tip}" stroke="${CONNECTION}" stroke-width="2"/>`;
     }
     const y = this.#lane(Math.min(start.x, end.x), Math.max(start.x, end.x));
     const turn = Math.sign(end.x - start.x) * 22;

@@ -9,7 +9,7 @@ interface Entry {
   readonly label: string;
 }
 
-const LETTER = 6.3;
+const LETTER = 5.9;
 
 const line = (color: string, extra = ''): string =>
   `<path d="M0 0H22" stroke="${color}" stroke-width="2.6" stroke-linecap="round"${extra}/>`;

@@ -1,4 +1,6 @@
 /** @file The parameters of one layer: between which nodes their edges lie. */
+import type { Space } from '@weightspace/architecture';
+
 import { productKey } from '../network.ts';
 import type { NodeKind } from '../parameter-graph.ts';
 import { findCarrier } from './carriers.ts';
@@ -166,8 +168,8 @@ export class LayerPlanner {
       return known;
     }
     if (kind === 'neuron') this.#depth = this.#graph.depthOf(this.#layer.inputs) + 1;
-    const name = factors.length === 0 ? this.#layer.name : `${this.#layer.name}.${key}`;
     const spaces = factors.map(({ space }) => space);
+    const name = internalName(this.#layer.name, spaces);
     const activation = spaces.at(-1)?.activation ?? noActivation();
     const draft = { name, kind, depth: this.#depth, layer: this.#layer.name, factors: spaces, activation };
     const group = addGroup(this.#graph.groups, draft);
@@ -181,4 +183,11 @@ export class LayerPlanner {
     const size = factors.reduce((product, { space }) => product * space.size, 1);
     return [...this.#internal.values()].find((group) => this.#graph.groups[group]!.size === size);
   }
+}
+
+/** Without the heads, and without the layer's name again: `attn.qk`. */
+function internalName(layer: string, spaces: readonly Space[]): string {
+  const own = spaces.filter(({ kind }, i) => kind !== 'head' || i === spaces.length - 1 || i > 0);
+  const names = own.map(({ name }) => (name.startsWith(`${layer}.`) ? name.slice(layer.length + 1) : name));
+  return names.length === 0 ? layer : `${layer}.${names.join('×')}`;
 }
