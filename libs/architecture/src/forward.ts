@@ -7,7 +7,7 @@ import type { Architecture, InputSpec } from './architecture.ts';
 import { layerKind } from './layers/layer-kind.ts';
 import type { LayerSpec } from './layers/layer-kind.ts';
 import { checkSingle, checkStacked } from './parameters.ts';
-import { stackShared } from './stacked.ts';
+import { stackShared, withoutLoneNetwork } from './stacked.ts';
 
 /** The input: one tensor, or one by name where an architecture has several. */
 export type ForwardInput = Tensor | Tensors;
@@ -90,7 +90,8 @@ function run(
     };
     const own = parametersOf(architecture, layer, params);
     const scaled = layerKind(layer.kind).apply(layer, own, inputs, activationGain(layer.activation), context);
-    values.set(layer.output, activateScaled(scaled, layer.activation));
+    const value = withoutLoneNetwork(scaled, context.output.positions, count);
+    values.set(layer.output, activateScaled(value, layer.activation));
   }
   const y = stackShared(values.get(spec.output)!, described.get(spec.output)!.positions, count);
   return { output: spec.outputOffset === 0 ? y : tf.add(y, spec.outputOffset), values };

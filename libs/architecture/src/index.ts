@@ -52,3 +52,4 @@ export type { Initialization, StartContext } from './initialization/recipe.ts';
 export { activationsStacked, forward, forwardStacked } from './forward.ts';
 export type { ForwardInput } from './forward.ts';
 export { checkSingle, checkStacked, parameterShapes } from './parameters.ts';
+export { randomArchitecture } from './testing/random-architecture.ts';

@@ -9,6 +9,10 @@ export const isStacked = (x: Tensor, positions: readonly number[]): boolean => x
 export const withNetworks = (x: Tensor, positions: readonly number[]): Tensor =>
   isStacked(x, positions) ? x : tf.expandDims(x, 0);
 
+/** Takes away an axis N of size 1 where there are more networks: they share the value. */
+export const withoutLoneNetwork = (x: Tensor, positions: readonly number[], count: number): Tensor =>
+  count > 1 && isStacked(x, positions) && x.shape[0] === 1 ? tf.squeeze(x, [0]) : x;
+
 /** A value once for each of N networks. */
 export function stackShared(x: Tensor, positions: readonly number[], count: number): Tensor {
   if (isStacked(x, positions)) return x;
