@@ -60,6 +60,21 @@ export function parameterGraph(network: GraphNetwork, params: NdArrays, options:
   return graph;
 }
 
+/**
+ * How large the graph of a network is; nothing is read or filled.
+ *
+ * @throws {ParameterGraphError} when labels contradict each other, or there is no such style
+ */
+export function graphSize(
+  network: GraphNetwork,
+  options: GraphOptions = {},
+): { readonly nodes: number; readonly edges: number } {
+  const { style = 'graph-metanetwork', exact = true } = options;
+  const chosen = graphStyle(style);
+  const { nodeCount, edgeCount } = layOut(planGraph(network, chosen, exact), chosen.foldsPlaces);
+  return { nodes: nodeCount, edges: edgeCount };
+}
+
 /** @returns where each parameter begins when all stand one after the other */
 function checkParameters({ parameters, name = 'the network' }: GraphNetwork, params: NdArrays): Map<string, number> {
   const offsets = new Map<string, number>();

@@ -1,4 +1,4 @@
-export { parameterGraph, placeOf } from './build-graph.ts';
+export { graphSize, parameterGraph, placeOf } from './build-graph.ts';
 export type { GraphOptions } from './build-graph.ts';
 export { STRUCTURAL } from './parameter-graph.ts';
 export type {
@@ -24,6 +24,6 @@ export type { GraphStyle, Placement } from './styles/style.ts';
 export { ParameterGraphError } from './parameter-graph-error.ts';
 export { drawGraph } from './draw/draw-graph.ts';
 export type { DrawOptions, Picture } from './draw/draw-graph.ts';
-export { pictureToPng } from './draw/picture-to-png.ts';
+export { pictureToPng, writePicture } from './draw/picture-to-png.ts';
 export { formatGraph, graphFormats, writeGraph } from './export/write-graph.ts';
 export type { GraphFormat } from './export/write-graph.ts';

@@ -1,4 +1,5 @@
 import { fontOptions } from './fonts.ts';
+import { writeAtomically } from '../export/write-atomically.ts';
 import type { Picture } from './draw-graph.ts';
 
 /** A PNG is at most so many pixels wide or high: beyond, memory runs out. */
@@ -16,3 +17,11 @@ export async function pictureToPng(picture: Picture, scale = 2): Promise<Uint8Ar
     .render()
     .asPng();
 }
+
+/**
+ * Writes a picture to a file, whole or not at all.
+ *
+ * @throws {ParameterGraphError} when the file can't be written
+ */
+export const writePicture = (file: string, content: string | Uint8Array): void =>
+  writeAtomically('writePicture', file, content);
