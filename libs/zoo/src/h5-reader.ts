@@ -43,12 +43,15 @@ export interface H5Facts {
   readonly note: string | undefined;
 }
 
-const DEPTH_LIMIT = 64;
-const ITEM_LIMIT = 200_000;
+const DEPTH_LIMIT = 32;
+/** A group or dataset takes more bytes of a file than this; where there are more of them, one group contains itself. */
+const BYTES_PER_ITEM = 24;
+const ITEM_LIMIT = 100_000;
 const ATTRIBUTE_LIMIT = 2 ** 26;
 /** A read goes through the wasm heap, which never shrinks: in pieces of about this many bytes. */
 const PIECE = 2 ** 26;
 const ROW_LIMIT = 2 ** 30;
+const LOOP = 'more: a group contains itself';
 const DAMAGED = 'the file is damaged: get it anew';
 /** HDF5's classes of types. */
 const [INTEGER, FLOAT, STRING, OPAQUE, COMPOUND, REFERENCE, ENUM] = [0, 1, 3, 5, 6, 7, 8];
@@ -90,10 +93,12 @@ export class H5Reader {
    * Everything below a group, each group before what is in it. Links are named but not followed: soft ones lead to what
    * has a name of its own, and external ones to other files.
    *
-   * @throws {ZooError} when groups are nested deeper than 64, as they are when one contains itself, or are too many
+   * @throws {ZooError} when groups are nested deeper than 32, or more than the file has room for, as they are when
+   *   one contains itself
    */
   walk(root = '/'): H5Item[] {
     const items: H5Item[] = [];
+    const limit = Math.min(ITEM_LIMIT, Math.floor(this.size / BYTES_PER_ITEM));
     const visit = (group: string, depth: number): void => {
       if (depth > DEPTH_LIMIT)
         throw problem(
@@ -106,8 +111,8 @@ export class H5Reader {
         const path = group === '/' ? `/${name}` : `${group}/${name}`;
         const kind = this.#kindOf(path);
         items.push({ path, kind });
-        if (items.length > ITEM_LIMIT)
-          throw problem(this.file, '/', `at most ${ITEM_LIMIT} groups and datasets`, 'more');
+        if (items.length > limit)
+          throw problem(this.file, group, `at most ${limit} groups and datasets in a file of ${this.size} bytes`, LOOP);
         if (kind === 'group') visit(path, depth + 1);
       }
     };
@@ -207,18 +212,49 @@ export class H5Reader {
   }
 }
 
+/** What HDF5 has written to the standard error output during the present call; undefined outside of one. */
+let complaints: string[] | undefined;
+
+interface FileSystem {
+  write(stream: { readonly fd: number }, bytes: Uint8Array, offset: number, length: number, at?: number): number;
+}
+
+/**
+ * HDF5 tells of errors on the standard error output, and goes on with nothing. It could be made to throw, but then what
+ * it had opened would stay open, and the file with it; so what it writes is listened to.
+ */
+function listen(fs: FileSystem): void {
+  if (listening.has(fs)) return;
+  listening.add(fs);
+  const write = fs.write.bind(fs);
+  fs.write = (stream, bytes, offset, length, at) => {
+    if (stream.fd !== 2 || complaints === undefined) return write(stream, bytes, offset, length, at);
+    complaints.push(Buffer.from(bytes.subarray(offset, offset + length)).toString());
+    return length;
+  };
+}
+const listening = new WeakSet<FileSystem>();
+
 /** Turns HDF5's complaints, and failures of WebAssembly itself, into errors with the place. */
 function guarded<T>(module: Module, file: string, at: string | undefined, act: () => T): T {
-  module.activate_throwing_error_handler();
+  listen(module.FS as unknown as FileSystem);
+  const [outer, heard] = [complaints, [] as string[]];
+  complaints = heard;
+  // WebAssembly itself warns there too, of names that are no UTF-8 and of memory that it doesn't get.
+  const print = process.stderr.write;
+  process.stderr.write = (text: string | Uint8Array) => heard.push(String(text)) > 0;
   try {
-    return act();
+    const result = act();
+    if (heard.length === 0) return result;
+    // The innermost function stands last, with what went wrong behind its name.
+    const causes = [...heard.join('').matchAll(/in \w+\(\): ([^\n]*)/g)];
+    throw problem(file, at, 'whole HDF5', causes.at(-1)?.[1] ?? heard.join(' ').trim().slice(0, 120));
   } catch (cause) {
     if (cause instanceof ZooError) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const [, innermost] = /.*: ([^\n]*)\n[^#]*$/s.exec(message) ?? [];
-    throw problem(file, at, 'whole HDF5', innermost ?? message.slice(0, 120), DAMAGED, cause);
+    throw problem(file, at, 'whole HDF5', String(cause).slice(0, 120), DAMAGED, cause);
   } finally {
-    module.deactivate_throwing_error_handler();
+    process.stderr.write = print;
+    complaints = outer;
   }
 }
 

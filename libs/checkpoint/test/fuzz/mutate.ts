@@ -1,5 +1,6 @@
 /** @file Damages files in many ways, from a seed. */
 import type { RandomStream } from '@weightspace/compute';
+import { unzipSync, zipSync } from 'fflate';
 
 /** Numbers that sizes, offsets and lengths go wrong at. */
 const EXTREMES = [0n, 1n, 0x7fn, 0xffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 2n ** 40n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
@@ -86,4 +87,23 @@ const mutations: readonly Mutation[] = [
 export function mutate(bytes: Buffer, random: RandomStream): Buffer {
   const once = pick(random, mutations)(bytes, random);
   return below(random, 3) === 0 && once.length > 0 ? pick(random, mutations)(once, random) : once;
+}
+
+/** A safetensors file whose header is damaged, with the length that it then has. */
+export function mutateHeader(bytes: Buffer, random: RandomStream): Buffer {
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  const header = mutate(bytes.subarray(8, end), random);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, bytes.subarray(end)]);
+}
+
+/** A whole zip, one of whose entries is damaged; where a PyTorch file's pickle is one of them, mostly that. */
+export function mutateInside(bytes: Buffer, random: RandomStream): Buffer {
+  const entries = unzipSync(bytes);
+  const names = Object.keys(entries);
+  const pickle = names.find((name) => name.endsWith('data.pkl'));
+  const name = pickle !== undefined && below(random, 4) > 0 ? pickle : pick(random, names);
+  const damaged = mutate(Buffer.from(entries[name]!), random);
+  return Buffer.from(zipSync({ ...entries, [name]: damaged }, { level: below(random, 2) === 0 ? 0 : 6 }));
 }
