@@ -186,9 +186,27 @@ describe('LabelSolver', () => {
     const [g, h] = [solver.leaf({ name: 'g', size: 2 }), solver.leaf({ name: 'h', size: 5 })];
     const [i, j, k] = [g, h, undefined].map((within, n) => solver.leaf({ name: 'ijk'[n]!, size: 3, within }));
     solver.unify([[i!]], [[j!]]);
-    expect(solver.describe(j!)).toEqual({ name: 'i', size: 3, kind: 'neuron', free: true, within: undefined });
+    expect(solver.describe(j!)).toMatchObject({ name: 'i', size: 3, kind: 'neuron', free: true, within: undefined });
     solver.unify([[k!]], [[j!]]);
     expect(solved(solver, { w: [[[g]], [[k!]]] }).leaves).toEqual(['g:2', 'i:3']);
+  });
+  test('keeps what both are within, further out', () => {
+    const solver = new LabelSolver();
+    const g = solver.leaf({ name: 'g', size: 2 });
+    const [p, q] = ['p', 'q'].map((name) => solver.leaf({ name, size: 5, within: g })) as [number, number];
+    const [i, j] = [p, q].map((within, n) => solver.leaf({ name: 'ij'[n]!, size: 3, within })) as [number, number];
+    solver.unify([[i]], [[j]]);
+    expect(solved(solver, { w: [[[g]], [[i]]] }).leaves).toEqual(['g:2', 'i:3|g']);
+  });
+  test('gives an open leaf what the other is within', () => {
+    const solver = new LabelSolver();
+    const g = solver.leaf({ name: 'g', size: 2 });
+    const i = solver.leaf({ name: 'i', size: 3, within: g });
+    const [open, closed] = [true, false].map((isOpen) => solver.leaf({ name: 'o', size: 3, open: isOpen }));
+    solver.unify([[open!]], [[i]]);
+    expect(solver.describe(i).within).toBe(g);
+    solver.unify([[closed!]], [[i]]);
+    expect(solver.describe(i).within).toBeUndefined();
   });
   test('freezes what a cut between members would break', () => {
     const solver = new LabelSolver();
