@@ -1,12 +1,12 @@
 /** @file What an element does to parameters: on arrays, in double precision. */
-import { checkSingle, checkStacked } from '@weightspace/architecture';
 import type { LabelledNetwork } from '@weightspace/architecture';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 
 import { checkElement } from './check-element.ts';
+import { checkSingleParameters, checkStackedParameters } from './check-parameters.ts';
 import type { GroupElement } from './element.ts';
-import { layoutOf } from './layout.ts';
-import type { AxisRange, ParameterLayout } from './layout.ts';
+import { layoutOf } from './layout/layout.ts';
+import type { AxisRange, ParameterLayout } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /**
@@ -44,8 +44,8 @@ export function act(network: LabelledNetwork, g: GroupElement | readonly GroupEl
 function countOf(network: LabelledNetwork, params: NdArrays): number {
   const [first] = network.parameters;
   const stacked = first !== undefined && params[first.name]?.shape.length === first.shape.length + 1;
-  if (stacked) return checkStacked('act', network, params);
-  checkSingle('act', network, params);
+  if (stacked) return checkStackedParameters('act', network, params);
+  checkSingleParameters('act', network, params);
   return 1;
 }
 

@@ -1,8 +1,8 @@
 import type { LabelledNetwork } from '@weightspace/architecture';
 
 import type { GroupElement, SpaceElement } from './element.ts';
-import { layoutOf } from './layout.ts';
-import type { LeafSpace } from './layout.ts';
+import { layoutOf } from './layout/layout.ts';
+import type { LeafSpace } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /** @throws {SymmetryError} naming the space and what is wrong with it */

@@ -4,8 +4,8 @@ import type { RandomStream } from '@weightspace/compute';
 
 import { instancesOf } from './group.ts';
 import type { SpaceGroup, SymmetryGroup } from './group.ts';
-import { layoutOf } from './layout.ts';
-import type { LeafSpace } from './layout.ts';
+import { layoutOf } from './layout/layout.ts';
+import type { LeafSpace } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /**

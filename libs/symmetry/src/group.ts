@@ -1,8 +1,8 @@
 /** @file Which exact symmetries a network has; all of it follows from the labels of its axes. */
 import type { LabelledNetwork } from '@weightspace/architecture';
 
-import { layoutOf } from './layout.ts';
-import type { LeafSpace } from './layout.ts';
+import { layoutOf } from './layout/layout.ts';
+import type { LeafSpace } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /**

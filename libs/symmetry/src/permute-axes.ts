@@ -4,7 +4,7 @@ import type { DType, NdArray } from '@weightspace/compute';
 
 import { rangeMove } from './act.ts';
 import type { GroupElement } from './element.ts';
-import { labelRanges, layoutOf } from './layout.ts';
+import { labelRanges, layoutOf } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /**

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import {
   act,
   canonicalForm,
-  certifyFunction,
   functionError,
   genericParameters,
   log10OrbitSize,

@@ -1,5 +1,5 @@
 import { assertClose, mapValues, ndarray } from '@weightspace/compute';
-import type { NdArray, NdArrays } from '@weightspace/compute';
+import type { NdArrays } from '@weightspace/compute';
 import { describe, expect, test } from 'vitest';
 
 import type { LabelledNetwork } from '@weightspace/architecture';
@@ -11,7 +11,6 @@ import {
   randomElement,
   symmetryGroup,
 } from '@weightspace/symmetry';
-import type { GroupElement } from '@weightspace/symmetry';
 
 import {
   everything,

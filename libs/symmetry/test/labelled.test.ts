@@ -22,7 +22,6 @@ import type { GroupElement } from '@weightspace/symmetry';
 
 import {
   everything,
-  fixed,
   fusedAttention,
   groupedConvolution,
   labelled,

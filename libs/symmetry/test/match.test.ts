@@ -34,14 +34,11 @@ const noisy = (params: NdArrays, draws: RandomStream, size: number): NdArrays =>
     ),
   );
 
-const distance = (a: NdArrays, b: NdArrays): number =>
-  Math.sqrt(
-    Object.keys(a).reduce(
-      (sum, name) =>
-        sum + a[name]!.data.reduce((s: number, x: number, i: number) => s + (x - b[name]!.data[i]!) ** 2, 0),
-      0,
-    ),
-  );
+function distance(a: NdArrays, b: NdArrays): number {
+  let sum = 0;
+  for (const [name, { data }] of Object.entries(a)) data.forEach((x, i) => (sum += (x - b[name]!.data[i]!) ** 2));
+  return Math.sqrt(sum);
+}
 
 describe.each(labelledNetworks)('matchNetworks on %s', (name, network) => {
   const group = symmetryGroup(network, ['permutation', 'sign']);

@@ -5,8 +5,8 @@ import type { NdArray, NdArrays } from '@weightspace/compute';
 
 import { act } from '../act.ts';
 import { largest } from '../certificate/compare.ts';
-import { layoutOf } from '../layout.ts';
-import type { AxisRange, ParameterLayout } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { AxisRange, ParameterLayout } from '../layout/layout.ts';
 import { SymmetryError } from '../symmetry-error.ts';
 import { permutationsOf } from './permutations.ts';
 

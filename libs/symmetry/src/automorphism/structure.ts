@@ -4,8 +4,8 @@ import type { LabelledNetwork } from '@weightspace/architecture';
 import type { GroupElement, SpaceElement } from '../element.ts';
 import { flatOrder } from '../element.ts';
 import type { SymmetryGroup } from '../group.ts';
-import { layoutOf } from '../layout.ts';
-import type { AxisRange, LeafSpace } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { AxisRange, LeafSpace } from '../layout/layout.ts';
 import { SymmetryError } from '../symmetry-error.ts';
 import { permutationsOf } from './permutations.ts';
 

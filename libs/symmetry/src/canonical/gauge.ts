@@ -6,8 +6,8 @@ import { act } from '../act.ts';
 import { compose } from '../element.ts';
 import type { GroupElement } from '../element.ts';
 import type { SymmetryGroup } from '../group.ts';
-import { layoutOf } from '../layout.ts';
-import type { AxisRange, LeafSpace, ParameterLayout, Slot } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { AxisRange, LeafSpace, ParameterLayout, Slot } from '../layout/layout.ts';
 
 /**
  * The element that balances every neuron with a scale and brings every shiftable bias next to 0.

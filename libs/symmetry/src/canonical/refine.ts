@@ -3,8 +3,8 @@ import type { LabelledNetwork } from '@weightspace/architecture';
 import type { NdArrays } from '@weightspace/compute';
 
 import { act } from '../act.ts';
-import { layoutOf } from '../layout.ts';
-import type { LeafSpace } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { LeafSpace } from '../layout/layout.ts';
 import { signatures } from './signatures.ts';
 import type { NeuronNumbers, SignatureOptions, Signatures } from './signatures.ts';
 

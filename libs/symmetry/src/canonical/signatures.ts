@@ -2,8 +2,8 @@
 import type { LabelledNetwork } from '@weightspace/architecture';
 import type { NdArrays } from '@weightspace/compute';
 
-import { layoutOf } from '../layout.ts';
-import type { AxisRange, LeafSpace, ParameterLayout, Slot } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { AxisRange, LeafSpace, ParameterLayout, Slot } from '../layout/layout.ts';
 
 /** By space, numbered over all instances. */
 export type NeuronNumbers = ReadonlyMap<LeafSpace, Float64Array>;

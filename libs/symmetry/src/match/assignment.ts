@@ -1,7 +1,7 @@
 /** @file The best orders of a space and of all that is within it, given how well each neuron fits each. */
 import munkres from 'munkres';
 
-import type { LeafSpace } from '../layout.ts';
+import type { LeafSpace } from '../layout/layout.ts';
 import type { SpaceElement } from '../element.ts';
 import type { PairProducts } from './family-products.ts';
 

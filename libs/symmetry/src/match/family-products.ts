@@ -2,7 +2,7 @@
 import { compile, tf } from '@weightspace/compute';
 import type { Compiled, NdArray, NdArrays, Tensor } from '@weightspace/compute';
 
-import type { AxisRange, Layout, LeafSpace, ParameterLayout, Slot } from '../layout.ts';
+import type { AxisRange, Layout, LeafSpace, ParameterLayout, Slot } from '../layout/layout.ts';
 
 /** By pair of a neuron of the reference and one of the other network, numbered over all instances: `[total, total]`. */
 export interface PairProducts {

@@ -6,8 +6,8 @@ import { gaugeElement } from '../canonical/gauge.ts';
 import { compose, inverse } from '../element.ts';
 import type { GroupElement, SpaceElement } from '../element.ts';
 import type { SymmetryGroup } from '../group.ts';
-import { layoutOf } from '../layout.ts';
-import type { LeafSpace, ParameterLayout } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
+import type { LeafSpace, ParameterLayout } from '../layout/layout.ts';
 import { FamilyAssignment } from './assignment.ts';
 import type { Family } from './assignment.ts';
 import { pairProducts, RowProducts } from './family-products.ts';
@@ -49,19 +49,21 @@ export async function matchNetworks(group: SymmetryGroup, reference: NdArrays, p
   const [toGauge, fromGauge] = [gaugeElement(group, target), gaugeElement(group, source)];
   const [a, b] = [act(architecture, toGauge, target), act(architecture, fromGauge, source)];
   const back = inverse(canonicalElement(group, a), architecture);
-  const starts = [{}, compose(back, canonicalElement(group, b), architecture)];
   const descent = new Descent(group, a);
-  const ends: Step[] = [];
-  for (const start of starts) ends.push(await descent.run(start, b));
+  const one = await descent.run(compose(back, canonicalElement(group, b), architecture), b);
+  const norm = Math.sqrt(squares(target));
+  const other = one.distance > ROUNDING * norm ? await descent.run({}, b) : one;
+  const best = other.distance < one.distance ? other : one;
   await descent.release();
-  const best = ends.reduce((x, y) => (y.distance < x.distance ? y : x));
   const element = compose(inverse(toGauge, architecture), compose(best.element, fromGauge, architecture), architecture);
   const moved = act(architecture, element, source);
   const distance = distanceOf(target, moved);
-  const norm = Math.sqrt(squares(target));
   const relative = distance === 0 ? 0 : distance / norm;
   return { element, params: moved, distance, relative, distanceBefore: distanceOf(target, source) };
 }
+
+/** A distance that is a smaller share of the norm than this is none. */
+const ROUNDING = 1e-6;
 
 interface Step {
   readonly element: GroupElement;

@@ -6,7 +6,7 @@ import { sameParameters } from '../canonical/refine.ts';
 import type { SpaceElement } from '../element.ts';
 import { log10OrderOf } from '../group.ts';
 import type { SymmetryGroup } from '../group.ts';
-import { layoutOf } from '../layout.ts';
+import { layoutOf } from '../layout/layout.ts';
 import { log10StabilizerSize } from './stabilizer.ts';
 
 /**

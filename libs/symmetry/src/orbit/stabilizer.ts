@@ -2,7 +2,7 @@
 import type { NdArrays } from '@weightspace/compute';
 
 import { act } from '../act.ts';
-import { signElement, spacesWith } from '../canonical/canonical-form.ts';
+import { keysOf, signElement, spacesWith } from '../canonical/canonical-form.ts';
 import { deepSignatures, Marks, sameParameters, tiesOf, TOLERANCE, twinsOf } from '../canonical/refine.ts';
 import type { Tie } from '../canonical/refine.ts';
 import { signatures } from '../canonical/signatures.ts';
@@ -11,7 +11,7 @@ import { flatOrder } from '../element.ts';
 import type { SpaceElement } from '../element.ts';
 import { log10Factorial } from '../group.ts';
 import type { SymmetryGroup } from '../group.ts';
-import type { LeafSpace } from '../layout.ts';
+import type { LeafSpace } from '../layout/layout.ts';
 import { SymmetryError } from '../symmetry-error.ts';
 
 /** So many refinements are made at most. */
@@ -29,7 +29,8 @@ export function log10StabilizerSize(group: SymmetryGroup, params: NdArrays): num
   const found = signatures(architecture, params, { signed });
   const positive = act(architecture, signElement(signed, found), params);
   const signs = log10Signs(group, signed, found, positive);
-  return signs + new PermutationStabilizer(group, positive).log10Size();
+  const alike = tiesOf(spacesWith(group, 'permutation'), keysOf(found), false);
+  return alike.length === 0 ? signs : signs + new PermutationStabilizer(group, positive).log10Size();
 }
 
 /** Of neurons that are their own negatives. */
