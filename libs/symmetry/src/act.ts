@@ -15,7 +15,8 @@ import { SymmetryError } from './symmetry-error.ts';
  *     W'[i,j] = pre[i] · W[p(i), q(j)] / post[j]        b'[i] = pre[i] · b[p(i)] + shift[i] · π/ω
  *     pre = sign · scale        post = sign · scale · (−1)^shift
  *
- * On an axis of several spaces p takes the place of each of them; factors are multiplied.
+ * On an axis of several spaces p takes the place of each of them; factors are multiplied. Whole numbers are moved as they
+ * are: an order acting on the numbers 0, 1, 2, … of a parameter's places gives where each of them comes from.
  *
  * @param network an architecture, or any labelled network
  * @param g one element, or, for stacked parameters, one for each network
