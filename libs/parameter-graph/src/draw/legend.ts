@@ -36,14 +36,14 @@ export function drawLegend(graph: ParameterGraph): {
 function entriesOf({ groups, blocks, network }: ParameterGraph): Entry[] {
   const kernel = blocks.some(({ places }) => places.length > 0);
   const entries: Entry[] = [
-    { symbol: line(POSITIVE), label: kernel ? 'positive (sum of the kernel)' : 'positive' },
+    { symbol: line(POSITIVE), label: kernel ? 'positive (sum of parallel edges)' : 'positive' },
     { symbol: line(NEGATIVE), label: 'negative' },
   ];
   const structural = new Set(blocks.filter(({ kind }) => STRUCTURAL.has(kind)).map(({ kind }) => kind));
   if (structural.has('residual')) entries.push({ symbol: line(CONNECTION), label: 'residual, value 1' });
-  const others = (['identity', 'order', 'part'] as const).filter((kind) => structural.has(kind));
+  const others = (['identity', 'order', 'part', 'tied'] as const).filter((kind) => structural.has(kind));
   if (others.length > 0) {
-    const names = { identity: 'same value', order: 'same order', part: 'part of a pair' };
+    const names = { identity: 'same value', order: 'same order', part: 'part of a pair', tied: 'tied weights' };
     const label = others.map((kind) => names[kind]).join(', ');
     entries.push({ symbol: line(CONNECTION, ' stroke-dasharray="1 5"'), label });
   }
