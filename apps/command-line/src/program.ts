@@ -1,8 +1,8 @@
 /** @file The commands put together, and how errors end. */
-import { EXIT, exitCodeOf } from '@weightspace/experiment';
 import { Command, CommanderError } from 'commander';
 
 import { commands } from './commands/index.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
 
 export function createProgram(): Command {
   const program = new Command('weightspace')
@@ -13,11 +13,11 @@ export function createProgram(): Command {
   return program;
 }
 
-/** @returns the exit code: 0 done, 1 failed, 2 wrong usage */
+/** @returns the exit code: 0 done, 1 failed (or the answer is no), 2 wrong usage */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...argv]);
-    return EXIT.done;
+    return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);

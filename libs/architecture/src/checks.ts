@@ -47,3 +47,28 @@ export function knownKeys(place: string, fields: Fields, known: readonly string[
   if (unknown === undefined) return;
   throw new ArchitectureError(fn, place, `a record with no other keys than ${known.join(', ')}`, unknown);
 }
+
+export function wholeNumbers(place: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value)) throw new ArchitectureError(fn, place, 'a list of whole numbers ≥ 1', value);
+  return value.map((item, i) => wholeNumber(`${place}[${i}]`, item));
+}
+
+export function choice<T extends string>(place: string, value: unknown, options: readonly T[]): T {
+  const found = options.find((option) => option === value);
+  if (found !== undefined) return found;
+  throw new ArchitectureError(fn, place, `one of ${options.join(', ')}`, value);
+}
+
+export function positive(place: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw new ArchitectureError(fn, place, 'a number above 0', value);
+}
+
+/** One whole number for each of several axes; a single one stands for all of them. */
+export function perAxis(place: string, value: unknown, axes: number, least: 0 | 1): readonly number[] {
+  const values: readonly unknown[] = Array.isArray(value) ? value : Array<unknown>(axes).fill(value);
+  const fits = (item: unknown) => typeof item === 'number' && Number.isSafeInteger(item) && item >= least;
+  if (values.length === axes && values.every(fits)) return values as readonly number[];
+  const expected = `a whole number ≥ ${least}${axes === 1 ? '' : `, or ${axes} of them`}`;
+  throw new ArchitectureError(fn, place, expected, value);
+}

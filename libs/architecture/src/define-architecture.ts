@@ -2,18 +2,32 @@ import { createHash } from 'node:crypto';
 
 import { sizeOf } from '@weightspace/compute';
 
-import { activationKind, parseActivation } from './activations/activation.ts';
-import './activations/activations.ts';
+import type { ActivationSpec } from './activations/activation.ts';
 import { ArchitectureError } from './architecture-error.ts';
-import { architectureSchema } from './architecture.ts';
-import type { Architecture, ArchitectureSpec, ParameterSpec, Space, SpaceSymmetries, Value } from './architecture.ts';
-import { finite, identifier, knownKeys, list, record, text, wholeNumber } from './checks.ts';
-import './layers/index.ts';
+import type { Architecture, ArchitectureSpec, Value } from './architecture.ts';
+import type { Label } from './labels/label.ts';
+import { LabelSolver } from './labels/label-solver.ts';
+import type { ParameterSpec } from './labels/labelled-network.ts';
 import { layerKind } from './layers/layer-kind.ts';
-import type { LayerDeclaration, LayerSpec } from './layers/layer-kind.ts';
-import { UnionFind } from './union-find.ts';
+import type { LayerDeclaration, LayerInput, LayerSpec, ParameterDeclaration } from './layers/layer-kind.ts';
+import { parseSpec } from './parse-spec.ts';
+import { spacesOf } from './space-symmetries.ts';
+import { shareTied } from './tied.ts';
 
 const fn = 'defineArchitecture';
+
+/** A value while spaces are being found. */
+interface Draft extends LayerInput {
+  readonly activation: ActivationSpec;
+  readonly layer: string | undefined;
+}
+
+/** A parameter of its own, by its full name. */
+export interface OwnParameter {
+  readonly name: string;
+  readonly layer: string;
+  readonly declaration: ParameterDeclaration;
+}
 
 /**
  * Derives spaces, labelled parameters and symmetries from a description.
@@ -24,143 +38,90 @@ const fn = 'defineArchitecture';
  * @throws {ArchitectureError} naming the place, what is expected there and what was found
  */
 export function defineArchitecture(json: unknown): Architecture {
-  const spec = parse(json);
-  const values = new Map<string, Value>();
-  const classes = new UnionFind();
-  const put = (place: string, value: Value) => {
+  const spec = parseSpec(json);
+  const labels = new LabelSolver();
+  const values = new Map<string, Draft>();
+  const put = (place: string, value: Draft) => {
     if (values.has(value.name)) throw new ArchitectureError(fn, place, 'a name that no other value has', value.name);
     values.set(value.name, value);
-    classes.add(value.name);
   };
-  spec.inputs.forEach(({ name, size }, i) =>
-    put(`inputs[${i}].name`, { name, size, space: name, activation: { kind: 'identity' }, layer: undefined }),
-  );
+  spec.inputs.forEach(({ name, size, positions = [], indices }, i) => {
+    const label = labels.space({ name, size, free: false });
+    const activation = { kind: 'identity' } as const;
+    put(`inputs[${i}].name`, { name, size, positions, label, indices, activation, layer: undefined });
+  });
   const declarations = spec.layers.map((layer, i) => {
     const place = `layers[${i}]`;
     layer.inputs.forEach((input, j) => known(values, `${place}.inputs[${j}]`, input));
-    const sizes = layer.inputs.map((input) => values.get(input)!.size);
-    const declaration = layerKind(layer.kind).declare(layer, sizes, place);
-    const { name, output, activation } = layer;
-    put(`${place}.output`, { name: output, size: declaration.size, space: output, activation, layer: name });
-    declaration.unify.forEach(([a, b]) => classes.unite(a, b));
+    const inputs = layer.inputs.map((input) => values.get(input)!);
+    const declaration = layerKind(layer.kind).declare(layer, { inputs, labels, place });
+    put(`${place}.output`, written(layer, inputs, declaration, labels));
     return declaration;
   });
   known(values, 'output', spec.output);
-  const labelled = [...values.values()].map((value) => ({ ...value, space: classes.find(value.name) }));
-  const parameters = spec.layers.flatMap((layer, i) => label(layer, declarations[i]!, labelled));
-  return freeze({
-    spec,
-    values: labelled,
-    spaces: spacesOf(spec, labelled, parameters, declarations),
-    parameters,
-    signature: sign(spec, labelled),
-    parameterCount: parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-  });
+  labels.freeze(values.get(spec.output)!.label);
+  const { own, scaleless } = shareTied(spec, declarations, labels);
+  return assemble(spec, labels, [...values.values()], declarations, own, scaleless);
 }
 
-function parse(json: unknown): ArchitectureSpec {
-  const given = record('the architecture', json);
-  if (given['schema'] !== architectureSchema) {
-    const remedy = 'this version reads no other schema';
-    throw new ArchitectureError(fn, 'schema', `"${architectureSchema}"`, given['schema'], remedy);
-  }
-  knownKeys('the architecture', given, ['schema', 'name', 'inputs', 'layers', 'output', 'outputOffset']);
-  const layers = list('layers', given['layers']).map(parseLayer);
-  layers.forEach(({ name }, i) => {
-    if (layers.findIndex((other) => other.name === name) < i) {
-      throw new ArchitectureError(fn, `layers[${i}].name`, 'a name that no other layer has', name);
-    }
-  });
-  return {
-    schema: architectureSchema,
-    name: text('name', given['name']),
-    inputs: list('inputs', given['inputs']).map((item, i) => {
-      const input = record(`inputs[${i}]`, item);
-      knownKeys(`inputs[${i}]`, input, ['name', 'size']);
-      return {
-        name: identifier(`inputs[${i}].name`, input['name']),
-        size: wholeNumber(`inputs[${i}].size`, input['size']),
-      };
-    }),
-    layers,
-    output: identifier('output', given['output']),
-    outputOffset: finite('outputOffset', given['outputOffset'] ?? 0),
-  };
-}
-
-function parseLayer(item: unknown, i: number): LayerSpec {
-  const place = `layers[${i}]`;
-  const given = record(place, item);
-  const kind = layerKind(text(`${place}.kind`, given['kind']), `${place}.kind`);
-  const name = identifier(`${place}.name`, given['name']);
-  const settings = kind.settings(given, place);
-  knownKeys(place, given, ['name', 'kind', 'inputs', 'output', 'activation', ...Object.keys(settings)]);
-  return {
-    name,
-    kind: kind.kind,
-    inputs: list(`${place}.inputs`, given['inputs']).map((input, j) => identifier(`${place}.inputs[${j}]`, input)),
-    output: identifier(`${place}.output`, given['output'] ?? name),
-    ...settings,
-    activation: parseActivation(given['activation'] ?? 'identity', `${place}.activation`),
-  };
-}
-
-function known(values: ReadonlyMap<string, Value>, place: string, name: string): void {
+function known(values: ReadonlyMap<string, Draft>, place: string, name: string): void {
   if (values.has(name)) return;
   const expected = `the name of an input or of an earlier layer's output (${[...values.keys()].join(', ')})`;
   throw new ArchitectureError(fn, place, expected, name);
 }
 
-function label(layer: LayerSpec, declaration: LayerDeclaration, values: readonly Value[]): ParameterSpec[] {
-  const valueOf = (name: string) => values.find((value) => value.name === name)!;
-  return declaration.parameters.map(({ name, kind, axes, fan, start }) => ({
-    name: `${layer.name}.${name}`,
-    layer: layer.name,
-    kind,
-    shape: axes.map((axis) => valueOf(axis.value).size),
-    axes: axes.map((axis) => valueOf(axis.value).space),
-    roles: axes.map((axis) => axis.role),
-    fan,
-    start,
-  }));
+function written(
+  { name: layer, output: name, activation }: LayerSpec,
+  inputs: readonly LayerInput[],
+  { label, positions = inputs[0]!.positions }: LayerDeclaration,
+  labels: LabelSolver,
+): Draft {
+  return { name, size: labels.sizeOf(label), positions, label, indices: undefined, activation, layer };
 }
 
-function spacesOf(
+function assemble(
   spec: ArchitectureSpec,
-  values: readonly Value[],
-  parameters: readonly ParameterSpec[],
+  labels: LabelSolver,
+  drafts: readonly Draft[],
   declarations: readonly LayerDeclaration[],
-): Space[] {
-  const fixed = new Set([...spec.inputs.map(({ name }) => name), spec.output]);
-  return [...new Set(values.map(({ space }) => space))].map((name) => {
-    const members = values.filter(({ space }) => space === name);
-    const free = !members.some((member) => fixed.has(member.name));
-    const activation = (members.find((member) => member.activation.kind !== 'identity') ?? members[0]!).activation;
-    const none = { sign: false, scale: false, phase: undefined };
-    const symmetries = free ? symmetriesOf(spec, members, parameters, declarations) : none;
-    return { name, size: members[0]!.size, free, activation, symmetries };
+  own: readonly OwnParameter[],
+  scaleless: readonly Label[],
+): Architecture {
+  for (const { name, label } of drafts) labels.register(`value ${name}`, [label], [name]);
+  for (const { name, declaration } of own) {
+    labels.register(
+      `parameter ${name}`,
+      declaration.axes.map((axis) => axis.label),
+      declaration.axes.map(({ role }, i) => `${name}.${role}${role === 'index' ? i : ''}`),
+    );
+  }
+  scaleless.forEach((label, i) => labels.register(`scaleless ${i}`, [label]));
+  const finished = labels.finish();
+  const axesOf = (key: string) => finished.axes.get(key)!;
+  const values = drafts.map(({ name, size, positions, activation, layer }): Value => {
+    return { name, space: axesOf(`value ${name}`)[0]!, size, positions, activation, layer };
+  });
+  const parameters = own.map((parameter) => specOf(parameter, axesOf(`parameter ${parameter.name}`), labels));
+  const fixedScale = scaleless.map((_, i) => axesOf(`scaleless ${i}`)[0]!);
+  return freeze({
+    spec,
+    name: spec.name,
+    values,
+    spaces: spacesOf(finished, { layers: spec.layers, declarations, values, parameters, fixedScale }),
+    composites: finished.composites,
+    parameters,
+    signature: sign(spec, values),
+    parameterCount: parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
   });
 }
 
-/** A symmetry of a free space is one of every activation in it, which no layer that reads it breaks. */
-function symmetriesOf(
-  spec: ArchitectureSpec,
-  members: readonly Value[],
-  parameters: readonly ParameterSpec[],
-  declarations: readonly LayerDeclaration[],
-): SpaceSymmetries {
-  const reads = (layer: LayerSpec) => layer.inputs.some((input) => members.some(({ name }) => name === input));
-  const broken = new Set(spec.layers.flatMap((layer, i) => (reads(layer) ? (declarations[i]!.breaks ?? []) : [])));
-  const kinds = members.map(({ activation }) => activationKind(activation.kind));
-  const { space, layer, activation } = members[0]!;
-  const bias = parameters.some((p) => p.layer === layer && p.kind === 'bias' && p.axes[0] === space);
-  // Where several layers write the space, each could be shifted by its own k as long as their signs agree; that isn't used.
-  const shiftable = members.length === 1 && bias && !broken.has('phase');
-  return {
-    sign: kinds.every(({ odd }) => odd) && !broken.has('sign'),
-    scale: kinds.every(({ homogeneous }) => homogeneous) && !broken.has('scale'),
-    phase: shiftable ? kinds[0]!.halfPeriod?.(activation) : undefined,
-  };
+function specOf(
+  { name, layer, declaration: { kind, axes, fan, start } }: OwnParameter,
+  names: readonly string[],
+  labels: LabelSolver,
+): ParameterSpec {
+  const shape = axes.map(({ label }) => labels.sizeOf(label));
+  return { name, layer, kind, shape, axes: names, roles: axes.map(({ role }) => role), fan, start };
 }
 
 function sign(spec: ArchitectureSpec, values: readonly Value[]): string {

@@ -3,9 +3,11 @@ import { mapValues, ShapeError, tf } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { activateScaled, activationGain } from './activations/activation.ts';
-import type { Architecture } from './architecture.ts';
+import type { Architecture, InputSpec } from './architecture.ts';
 import { layerKind } from './layers/layer-kind.ts';
+import type { LayerSpec } from './layers/layer-kind.ts';
 import { checkSingle, checkStacked } from './parameters.ts';
+import { stackShared, withoutLoneNetwork } from './stacked.ts';
 
 /** The input: one tensor, or one by name where an architecture has several. */
 export type ForwardInput = Tensor | Tensors;
@@ -13,17 +15,18 @@ export type ForwardInput = Tensor | Tensors;
 /**
  * One network's output.
  *
- * Letters: P points, I and O neurons of input and output.
+ * Letters: P points, I and O neurons of input and output. Where values have positions (pixels, tokens), these stand before
+ * the neurons: `[P, H, W, C]`.
  * @param params by name; shape `[…shape]`
- * @param x shape `[P, I]`
- * @returns shape `[P, O]`
+ * @param x shape `[P, …positions, I]`
+ * @returns shape `[P, …positions, O]`
  * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
 export function forward(architecture: Architecture, params: Tensors, x: ForwardInput): Tensor {
   checkSingle('forward', architecture, params);
   return tf.tidy(() => {
     const stacked = mapValues(params, (p) => tf.expandDims(p, 0));
-    return tf.squeeze(run('forward', architecture, stacked, 1, x, [2]).output, [0]);
+    return tf.squeeze(run('forward', architecture, stacked, 1, x, false).output, [0]);
   });
 }
 
@@ -32,29 +35,32 @@ export function forward(architecture: Architecture, params: Tensors, x: ForwardI
  *
  * Letters: N networks, P points, I and O neurons of input and output.
  * @param params by name; shape `[N, …shape]`
- * @param x shape `[P, I]` when all networks see the same, else `[N, P, I]`
- * @returns shape `[N, P, O]`
+ * @param x shape `[P, …positions, I]` when all networks see the same, else `[N, P, …positions, I]`
+ * @returns shape `[N, P, …positions, O]`
  * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
 export function forwardStacked(architecture: Architecture, params: Tensors, x: ForwardInput): Tensor {
   const count = checkStacked('forwardStacked', architecture, params);
-  return tf.tidy(() => run('forwardStacked', architecture, params, count, x, [2, 3]).output);
+  return tf.tidy(() => run('forwardStacked', architecture, params, count, x, true).output);
 }
 
 /**
  * Values of all neurons of N networks, after activation.
  *
  * @param params by name; shape `[N, …shape]`
- * @param x shape `[P, I]` when all networks see the same, else `[N, P, I]`
+ * @param x shape `[P, …positions, I]` when all networks see the same, else `[N, P, …positions, I]`
  * @returns by the name of the value, which in an MLP is the name of the space; input and output (with its offset) too;
- *   shape `[N, P, n]`
+ *   shape `[N, P, …positions, n]`
  * @throws {ParameterError | ShapeError} when parameters or input don't fit the architecture
  */
 export function activationsStacked(architecture: Architecture, params: Tensors, x: ForwardInput): Tensors {
   const count = checkStacked('activationsStacked', architecture, params);
   return tf.tidy(() => {
-    const { output, values } = run('activationsStacked', architecture, params, count, x, [2, 3]);
-    const all = mapValues(Object.fromEntries(values), (value) => stackShared(value, count));
+    const { output, values } = run('activationsStacked', architecture, params, count, x, true);
+    const positions = new Map(architecture.values.map((value) => [value.name, value.positions]));
+    const all = Object.fromEntries(
+      [...values].map(([name, value]) => [name, stackShared(value, positions.get(name)!, count)]),
+    );
     return { ...all, [architecture.spec.output]: output };
   });
 }
@@ -65,24 +71,43 @@ function run(
   params: Tensors,
   count: number,
   x: ForwardInput,
-  ranks: readonly number[],
+  stacked: boolean,
 ): { readonly output: Tensor; readonly values: ReadonlyMap<string, Tensor> } {
-  const { spec, parameters } = architecture;
+  const { spec } = architecture;
   const values = new Map<string, Tensor>();
-  for (const { name, size } of spec.inputs) {
-    const input = inputOf(architecture, x, name);
-    checkInput(fn, name, input, size, count, ranks);
-    values.set(name, input);
+  for (const input of spec.inputs) {
+    const given = inputOf(architecture, x, input.name);
+    checkInput(fn, input, given, count, stacked);
+    values.set(input.name, given);
   }
+  const described = new Map(architecture.values.map((value) => [value.name, value]));
   for (const layer of spec.layers) {
-    const own = parameters.filter((p) => p.layer === layer.name);
-    const byName = Object.fromEntries(own.map(({ name }) => [name.slice(layer.name.length + 1), params[name]!]));
     const inputs = layer.inputs.map((name) => values.get(name)!);
-    const scaled = layerKind(layer.kind).apply(layer, byName, inputs, activationGain(layer.activation));
-    values.set(layer.output, activateScaled(scaled, layer.activation));
+    const context = {
+      count,
+      inputs: layer.inputs.map((name) => described.get(name)!),
+      output: described.get(layer.output)!,
+    };
+    const own = parametersOf(architecture, layer, params);
+    const scaled = layerKind(layer.kind).apply(layer, own, inputs, activationGain(layer.activation), context);
+    const value = withoutLoneNetwork(scaled, context.output.positions, count);
+    values.set(layer.output, activateScaled(value, layer.activation));
   }
-  const y = stackShared(values.get(spec.output)!, count);
+  const y = stackShared(values.get(spec.output)!, described.get(spec.output)!.positions, count);
   return { output: spec.outputOffset === 0 ? y : tf.add(y, spec.outputOffset), values };
+}
+
+/** A layer's parameters by the names that its kind gave them, shared ones included. */
+function parametersOf({ parameters }: Architecture, layer: LayerSpec, params: Tensors): Tensors {
+  const own = parameters
+    .filter((p) => p.layer === layer.name)
+    .map(({ name }) => [name.slice(layer.name.length + 1), params[name]!] as const);
+  const tied = Object.entries(layer.tied ?? {}).map(([name, { parameter, transposed }]) => {
+    const shared = params[parameter]!;
+    const order = shared.shape.map((_, axis) => (axis === 0 ? 0 : shared.rank - axis));
+    return [name, transposed ? tf.transpose(shared, order) : shared] as const;
+  });
+  return Object.fromEntries([...own, ...tied]);
 }
 
 const inputOf = ({ spec }: Architecture, x: ForwardInput, name: string): Tensor | undefined =>
@@ -90,19 +115,15 @@ const inputOf = ({ spec }: Architecture, x: ForwardInput, name: string): Tensor 
 
 function checkInput(
   fn: string,
-  name: string,
+  { name, size, positions = [] }: InputSpec,
   input: Tensor | undefined,
-  size: number,
   count: number,
-  ranks: readonly number[],
+  stacked: boolean,
 ): asserts input is Tensor {
   const shape = input?.shape ?? [];
-  const fits = ranks.includes(shape.length) && shape.at(-1) === size && (shape.length === 2 || shape[0] === count);
-  if (fits) return;
-  const expected = shape.length === 3 && ranks.includes(3) ? [`N=${count}`, 'P', `I=${size}`] : ['P', `I=${size}`];
-  throw new ShapeError(fn, `input '${name}'`, expected, shape);
+  const own = [...positions, size];
+  const wanted = stacked && shape.length === own.length + 2 ? [`N=${count}`, 'P', ...own] : ['P', ...own];
+  const fits = shape.length === wanted.length && own.join() === shape.slice(-own.length).join();
+  if (fits && (wanted.length < own.length + 2 || shape[0] === count)) return;
+  throw new ShapeError(fn, `input '${name}'`, [...wanted.slice(0, -1), `I=${size}`], shape);
 }
-
-/** A value that all networks share, once for each of them. */
-const stackShared = (value: Tensor, count: number): Tensor =>
-  value.rank === 3 ? value : tf.tile(tf.expandDims(value, 0), [count, 1, 1]);

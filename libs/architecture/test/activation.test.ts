@@ -7,6 +7,7 @@ import {
   activationKinds,
   ArchitectureError,
   layerKind,
+  layerKinds,
   parseActivation,
   registerActivation,
 } from '@weightspace/architecture';
@@ -56,7 +57,7 @@ describe('activations', () => {
   test('refuse what is unknown', () => {
     expect(() => activationKind('cosine')).toThrow(ArchitectureError);
     expect(() => activationKind('cosine')).toThrow('activationKind: activation.kind must be one of identity, relu');
-    expect(() => layerKind('pool')).toThrow('layerKind: kind must be one of add, linear, got "pool"');
+    expect(() => layerKind('pool')).toThrow(`layerKind: kind must be one of ${layerKinds().join(', ')}, got "pool"`);
     expect(() => parseActivation({ kind: 'sine', omega: 'fast' })).toThrow(
       'activation.omega must be a finite number, got "fast"',
     );

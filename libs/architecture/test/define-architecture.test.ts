@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import { ArchitectureError, architectureSchema, defineArchitecture, mlp, siren } from '@weightspace/architecture';
+import {
+  ArchitectureError,
+  architectureSchema,
+  defineArchitecture,
+  layerKinds,
+  mlp,
+  siren,
+} from '@weightspace/architecture';
 
 import { residual, residualSpec, small } from './networks.ts';
 
@@ -167,7 +174,10 @@ describe('defineArchitecture refuses', () => {
       { ...residualSpec, output: 'z' },
       'output must be the name of an input or of an earlier layer\'s output (x, h, b, s, y), got "z"',
     ],
-    [layers({ ...stem, kind: 'convolution' }), 'layers[0].kind must be one of add, linear, got "convolution"'],
+    [
+      layers({ ...stem, kind: 'convolution' }),
+      `layers[0].kind must be one of ${layerKinds().join(', ')}, got "convolution"`,
+    ],
     [
       layers({ ...stem, inputs: ['h'] }),
       'layers[0].inputs[0] must be the name of an input or of an earlier layer\'s output (x), got "h"',
@@ -176,7 +186,7 @@ describe('defineArchitecture refuses', () => {
     [layers({ ...stem, bias: 1 }), 'layers[0].bias must be true or false, got 1'],
     [
       layers({ ...stem, witdh: 6 }),
-      'layers[0] must be a record with no other keys than name, kind, inputs, output, activation, size, bias, got "witdh"',
+      'layers[0] must be a record with no other keys than name, kind, inputs, output, activation, tied, size, bias, got "witdh"',
     ],
     [layers({ ...stem, inputs: ['x', 'x'] }), 'layers[0].inputs must be a list of 1 names, got ["x","x"]'],
     [layers({ ...stem, output: 'x' }), 'layers[0].output must be a name that no other value has, got "x"'],

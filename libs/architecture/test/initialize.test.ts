@@ -118,18 +118,17 @@ describe('registries', () => {
     registerLayerKind({
       kind: 'test-gain',
       settings: () => ({}),
-      declare: ({ output, inputs }, [size]) => ({
-        size: size!,
+      declare: (_, { inputs }) => ({
+        label: inputs[0]!.label,
         parameters: [
           {
             name: 'gain',
             kind: 'scale',
-            axes: [{ value: output, role: 'index' }],
+            axes: [{ label: inputs[0]!.label, role: 'index' }],
             fan: { in: 1, out: 1 },
             start: 'ones',
           },
         ],
-        unify: [[inputs[0]!, output]],
         breaks: ['sign'],
       }),
       apply: (_, __, [x]) => x!,

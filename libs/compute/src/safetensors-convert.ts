@@ -8,6 +8,8 @@ export const READ_AS: { readonly [D in StoredType]: NdArray['dtype'] } = {
   F32: 'float32',
   F16: 'float32',
   BF16: 'float32',
+  F8_E4M3: 'float32',
+  F8_E5M2: 'float32',
   I64: 'int32',
   U64: 'int32',
   I32: 'int32',
@@ -65,6 +67,9 @@ const READERS: { readonly [D in Exclude<StoredType, 'BOOL'>]: Reader } = {
   F32: { width: 4, read: (view, at) => view.getFloat32(at, true) },
   F16: { width: 2, read: (view, at) => halfToNumber(view.getUint16(at, true)) },
   BF16: { width: 2, read: (view, at) => bfloatToNumber(view.getUint16(at, true)) },
+  F8_E4M3: { width: 1, read: (view, at) => e4m3ToNumber(view.getUint8(at)) },
+  // The upper half of a float16.
+  F8_E5M2: { width: 1, read: (view, at) => halfToNumber(view.getUint8(at) << 8) },
   I64: { width: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
   U64: { width: 8, read: (view, at) => Number(view.getBigUint64(at, true)) },
   I32: { width: 4, read: (view, at) => view.getInt32(at, true) },
@@ -82,6 +87,15 @@ export function halfToNumber(bits: number): number {
   const fraction = bits & 0x3ff;
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
+
+/** 1 sign bit, 4 exponent bits with bias 7, 3 fraction bits; no infinities, all ones is NaN (arXiv:2209.05433, table 1). */
+export function e4m3ToNumber(bits: number): number {
+  const sign = bits & 0x80 ? -1 : 1;
+  const exponent = (bits >> 3) & 0xf;
+  const fraction = bits & 7;
+  if (exponent === 0xf && fraction === 7) return NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10));
 }
 
 const scratch = new DataView(new ArrayBuffer(4));

@@ -45,6 +45,8 @@ export const BYTES = {
   BF16: 2,
   I16: 2,
   U16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
   I8: 1,
   U8: 1,
   BOOL: 1,
@@ -135,6 +137,13 @@ function parseJson(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   }
   if (!text.startsWith('{'))
     fail({ offset: TEXT_OFFSET, expected: "a header that begins with '{'", found: `'${text.slice(0, 1)}'` });
+  const brackets = bracketCount(bytes);
+  if (brackets > 8 + bytes.length / BYTES_PER_BRACKET)
+    fail({
+      offset: TEXT_OFFSET,
+      expected: 'a header that lists tensors',
+      found: `${brackets} brackets in ${bytes.length} bytes`,
+    });
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -151,6 +160,15 @@ function parseJson(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
     fail({ offset, expected: 'every name once', found: `'${twice.key}' a second time` });
   }
   return json as Record<string, unknown>;
+}
+
+/** The shortest entry of a tensor has three opening brackets in 50 bytes; more would fill the memory with empty lists. */
+const BYTES_PER_BRACKET = 12;
+
+function bracketCount(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) if (byte === 0x5b || byte === 0x7b) count++;
+  return count;
 }
 
 /** The first key that stands twice in one object of a valid JSON text; JSON.parse would keep the last and say nothing. */

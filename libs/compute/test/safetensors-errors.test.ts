@@ -102,7 +102,7 @@ describe('readSafetensors says what is wrong', () => {
     [
       'an unknown dtype',
       () => write({ x: { ...f32(0, 4), dtype: 'F8' } }, 4),
-      "expected a dtype among F64, I64, U64, F32, I32, U32, F16, BF16, I16, U16, I8, U8, BOOL for tensor 'x', found F8",
+      "expected a dtype among F64, I64, U64, F32, I32, U32, F16, BF16, I16, U16, F8_E4M3, F8_E5M2, I8, U8, BOOL for tensor 'x', found F8",
     ],
     [
       'a dtype that every object has',

@@ -1,10 +1,12 @@
 /** @file The action inside traced functions, where each network of a batch has an element of its own. */
-import { checkStacked } from '@weightspace/architecture';
-import type { Architecture, ParameterSpec } from '@weightspace/architecture';
+import type { LabelledNetwork } from '@weightspace/architecture';
 import { bindShapes, ndarray, tf } from '@weightspace/compute';
 import type { NdArray, Tensor, Tensors } from '@weightspace/compute';
 
+import { checkStackedParameters } from './check-parameters.ts';
 import type { GroupElement, SpaceElement } from './element.ts';
+import { layoutOf } from './layout/layout.ts';
+import type { AxisRange, ParameterLayout, Slot } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 const parts = ['permutation', 'sign', 'shift', 'scale'] as const;
@@ -13,37 +15,37 @@ type Part = (typeof parts)[number];
 /**
  * Elements of B networks as arrays with a batch axis, for `actTensors`.
  *
- * @returns `<space>.permutation` and, where any element has them, `<space>.sign`, `.shift` and `.scale`; shape `[B, n]`;
- *   permutations are int32, the others float32
+ * @param network needed where a space within another one is named by some of the elements only
+ * @returns `<space>.permutation` and, where any element has them, `<space>.sign`, `.shift` and `.scale`; shape `[B, n]`,
+ *   with all instances of a space in one row; permutations are int32, the others float32
  */
-export function stackElements(elements: readonly GroupElement[]): Record<string, NdArray> {
+export function stackElements(elements: readonly GroupElement[], network?: LabelledNetwork): Record<string, NdArray> {
   const spaces = [...new Set(elements.flatMap((g) => Object.keys(g)))];
   return Object.fromEntries(
     spaces.flatMap((space) => {
       const own = elements.map((g) => g[space]);
-      const size = own.find((e) => e !== undefined)!.permutation.length;
+      const length = own.find((e) => e !== undefined)!.permutation.length;
+      const size = (network && layoutOf(network).leaves.get(space)?.size) ?? length;
       const wanted = parts.filter((part) => part === 'permutation' || own.some((e) => e?.[part]));
-      return wanted.map((part) => [`${space}.${part}`, stackPart(own, part, size)] as const);
+      return wanted.map((part) => [`${space}.${part}`, stackPart(own, part, length, size)] as const);
     }),
   );
 }
 
-function stackPart(elements: readonly (SpaceElement | undefined)[], part: Part, size: number): NdArray {
-  const shape = [elements.length, size];
-  const data = part === 'permutation' ? new Int32Array(sizeOfRows(shape)) : new Float32Array(sizeOfRows(shape));
-  const standard = (i: number) => (part === 'permutation' ? i : part === 'shift' ? 0 : 1);
+function stackPart(elements: readonly (SpaceElement | undefined)[], part: Part, length: number, size: number): NdArray {
+  const shape = [elements.length, length];
+  const data = new (part === 'permutation' ? Int32Array : Float32Array)(elements.length * length);
+  const standard = (i: number) => (part === 'permutation' ? i % size : part === 'shift' ? 0 : 1);
   elements.forEach((element, b) => {
-    for (let i = 0; i < size; i++) data[b * size + i] = element?.[part]?.[i] ?? standard(i);
+    for (let i = 0; i < length; i++) data[b * length + i] = element?.[part]?.[i] ?? standard(i);
   });
   return ndarray(data as Float32Array, shape);
 }
 
-const sizeOfRows = ([rows, columns]: readonly number[]): number => rows! * columns!;
-
 /**
  * `act` as a pure, traceable function, for random elements that are drawn outside.
  *
- * Letters: B networks, n neurons of a space.
+ * Letters: B networks, n neurons of a space (of all its instances).
  * @param element `<space>.permutation` (int32), `.sign` (±1), `.shift` (whole numbers) and `.scale` (above 0), float32; each
  *   `[B, n]`, any of them absent; values aren't checked
  * @param params by name; shape `[B, …shape]`
@@ -51,13 +53,16 @@ const sizeOfRows = ([rows, columns]: readonly number[]): number => rows! * colum
  * @throws {SymmetryError} when an element is of no free space, or has a symmetry that its space hasn't
  * @throws {ParameterError | ShapeError} when shapes disagree
  */
-export function actTensors(architecture: Architecture, element: Tensors, params: Tensors): Tensors {
-  const batch = checkStacked('actTensors', architecture, params);
-  checkNames(architecture, element, batch);
+export function actTensors(network: LabelledNetwork, element: Tensors, params: Tensors): Tensors {
+  const batch = checkStackedParameters('actTensors', network, params);
+  checkNames(network, element, batch);
   return tf.tidy(() => {
-    const factors = factorsOf(architecture, element);
+    const factors = factorsOf(network, element);
     return Object.fromEntries(
-      architecture.parameters.map((p) => [p.name, moved(architecture, p, params[p.name]!, element, factors)]),
+      layoutOf(network).parameters.map((layout) => {
+        const { name } = layout.parameter;
+        return [name, moved(layout, params[name]!, element, factors)];
+      }),
     );
   });
 }
@@ -69,7 +74,7 @@ interface Factors {
   readonly outgoing: ReadonlyMap<string, Tensor>;
 }
 
-function factorsOf({ spaces }: Architecture, element: Tensors): Factors {
+function factorsOf({ spaces }: LabelledNetwork, element: Tensors): Factors {
   const [pre, outgoing] = [new Map<string, Tensor>(), new Map<string, Tensor>()];
   const product = (list: (Tensor | undefined)[]) => {
     const present = list.filter((t) => t !== undefined);
@@ -90,29 +95,67 @@ function factorsOf({ spaces }: Architecture, element: Tensors): Factors {
 /** (−1)ᵏ, also for negative k. */
 const parity = (k: Tensor): Tensor => tf.sub(1, tf.mul(2, tf.sub(k, tf.mul(2, tf.floor(tf.mul(k, 0.5))))));
 
+/** Ranges of axes are gathered first; factors and shifts belong to the new neurons. */
 function moved(
-  { spaces }: Architecture,
-  { axes, roles, kind }: ParameterSpec,
+  { parameter: { kind }, ranges }: ParameterLayout,
   old: Tensor,
   element: Tensors,
   { pre, outgoing }: Factors,
 ): Tensor {
-  let result = old;
-  axes.forEach((space, axis) => {
-    const order = element[`${space}.permutation`];
-    if (order) result = gatherAxis(result, order, axis + 1);
+  const flat = tf.reshape(old, [old.shape[0]!, ...ranges.map(({ size }) => size)]);
+  let result = flat;
+  ranges.forEach((range, i) => {
+    const order = orderOf(range, element);
+    if (order) result = gatherAxis(result, order, i + 1);
   });
-  axes.forEach((space, axis) => {
-    const factor = roles[axis] === 'out' ? pre.get(space) : roles[axis] === 'in' ? outgoing.get(space) : undefined;
-    if (factor) result = tf.mul(result, alongAxis(factor, result, axis + 1));
+  const each = (change: (slot: Slot, axis: number) => void) =>
+    ranges.forEach(({ slots }, i) => slots.forEach((slot) => change(slot, i + 1)));
+  each((slot, axis) => {
+    const { leaf, role } = slot;
+    const factor = role === 'out' ? pre.get(leaf.name) : role === 'in' ? outgoing.get(leaf.name) : undefined;
+    if (factor) result = tf.mul(result, alongAxis(atPositions(factor, slot, 1), result, axis));
   });
-  axes.forEach((space, axis) => {
-    const shift = element[`${space}.shift`];
-    if (!shift || kind !== 'bias' || roles[axis] !== 'out') return;
-    const halfPeriod = spaces.find(({ name }) => name === space)!.symmetries.phase!;
-    result = tf.add(result, alongAxis(tf.mul(shift, halfPeriod), result, axis + 1));
+  each((slot, axis) => {
+    const shift = element[`${slot.leaf.name}.shift`];
+    if (!shift || kind !== 'bias' || slot.role !== 'out') return;
+    const halfPeriod = slot.leaf.space.symmetries.phase!;
+    result = tf.add(result, alongAxis(tf.mul(atPositions(shift, slot, 0), halfPeriod), result, axis));
   });
-  return result;
+  return tf.reshape(result, old.shape);
+}
+
+/** Where each position of a range comes from, `[B, size]`; undefined where nothing moves. */
+function orderOf({ size, slots }: AxisRange, element: Tensors): Tensor | undefined {
+  const moving = slots.filter(({ leaf }) => element[`${leaf.name}.permutation`]);
+  const [first] = moving;
+  if (first === undefined) return undefined;
+  if (moving.length === 1 && inOrder(first)) return element[`${first.leaf.name}.permutation`];
+  const base = Int32Array.from({ length: size }, (_, x) => x);
+  const steps = moving.map((slot) => {
+    const { leaf, neurons, strides } = slot;
+    neurons.forEach((q, x) => (base[x]! -= q < 0 ? 0 : strides[x]! * (q % leaf.size)));
+    const places = atPositions(element[`${leaf.name}.permutation`]!, slot, 0);
+    return tf.mul(places, tf.tensor2d(strides, [1, size], 'int32'));
+  });
+  return steps.reduce((sum, step) => tf.add(sum, step) as Tensor, tf.tensor2d(base, [1, size], 'int32') as Tensor);
+}
+
+/** Whether a slot's positions are its neurons, one after another. */
+const inOrder = ({ leaf, neurons }: Slot): boolean =>
+  neurons.length === leaf.total && leaf.instances === 1 && neurons.every((q, x) => q === x);
+
+/** Numbers of neurons at the positions where these stand, `[B, size]`, and `elsewhere` where another segment does. */
+function atPositions(values_bn: Tensor, { leaf, neurons }: Slot, elsewhere: number): Tensor {
+  if (neurons.length === leaf.total && neurons.every((q, x) => q === x)) return values_bn;
+  const absent = neurons.includes(-1);
+  const { dtype } = values_bn;
+  const pad = () => tf.fill([values_bn.shape[0]!, 1], elsewhere, dtype as 'int32');
+  const source = absent ? tf.concat([values_bn, pad()], 1) : values_bn;
+  const at = tf.tensor1d(
+    neurons.map((q) => (q < 0 ? leaf.total : q)),
+    'int32',
+  );
+  return tf.gather(source, at, 1);
 }
 
 const alongAxis = (values_bn: Tensor, like: Tensor, axis: number): Tensor =>
@@ -129,22 +172,23 @@ function gatherAxis(x: Tensor, order_bn: Tensor, axis: number): Tensor {
   return tf.transpose(tf.gather(tf.transpose(x, swap), indices, 1, 1), swap);
 }
 
-function checkNames({ spaces }: Architecture, element: Tensors, batch: number): void {
+function checkNames(network: LabelledNetwork, element: Tensors, batch: number): void {
+  const { leaves } = layoutOf(network);
   for (const [key, { shape }] of Object.entries(element)) {
     const [name, part] = [key.slice(0, key.lastIndexOf('.')), key.slice(key.lastIndexOf('.') + 1)];
-    const space = spaces.find((candidate) => candidate.name === name && candidate.free);
-    const { sign, phase, scale } = space?.symmetries ?? {};
+    const leaf = leaves.get(name);
+    const { sign, phase, scale } = leaf?.space.symmetries ?? {};
     const has: Record<Part, boolean> = {
-      permutation: space !== undefined,
+      permutation: true,
       sign: sign === true,
       shift: phase !== undefined,
       scale: scale === true,
     };
-    if (!has[part as Part]) {
-      const known = spaces.filter(({ free }) => free).map((candidate) => `'${candidate.name}'`);
+    if (!leaf?.free || !has[part as Part]) {
+      const known = [...leaves.values()].filter(({ free }) => free).map((candidate) => `'${candidate.name}'`);
       const message = `element must be of symmetries that the free spaces (${known.join(', ')}) have, got '${key}'`;
       throw new SymmetryError('actTensors', message);
     }
-    bindShapes('actTensors', [[`element '${key}'`, shape, [batch, space!.size]]]);
+    bindShapes('actTensors', [[`element '${key}'`, shape, [batch, leaf.total]]]);
   }
 }

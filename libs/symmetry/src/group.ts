@@ -1,6 +1,8 @@
-/** @file Which exact symmetries an architecture's networks have; all of it follows from the labels of its axes. */
-import type { Architecture } from '@weightspace/architecture';
+/** @file Which exact symmetries a network has; all of it follows from the labels of its axes. */
+import type { LabelledNetwork } from '@weightspace/architecture';
 
+import { layoutOf } from './layout/layout.ts';
+import type { LeafSpace } from './layout/layout.ts';
 import { SymmetryError } from './symmetry-error.ts';
 
 /**
@@ -13,12 +15,16 @@ export const symmetryKinds: readonly SymmetryKind[] = ['permutation', 'sign', 'p
 /** What the group may do to the neurons of one space. */
 export interface SpaceGroup {
   readonly name: string;
+  /** Neurons that one order is for. */
   readonly size: number;
   readonly kinds: readonly SymmetryKind[];
+  /** Of a space within another one: that space, and how many orders of its own there are. */
+  readonly within?: { readonly space: string; readonly instances: number };
 }
 
-export interface SymmetryGroup {
-  readonly architecture: Architecture;
+export interface SymmetryGroup<N extends LabelledNetwork = LabelledNetwork> {
+  /** Whose group it is: an architecture, or any labelled network. */
+  readonly architecture: N;
   /** Spaces that it does anything to. */
   readonly spaces: readonly SpaceGroup[];
   /** log₁₀ of the number of its elements; infinite with phases (k is any whole number) or scales. */
@@ -26,39 +32,52 @@ export interface SymmetryGroup {
 }
 
 /**
- * All symmetries of these kinds that the architecture has: a product over its free spaces.
+ * All symmetries of these kinds that the network has: a product over its free spaces, and a wreath product where a space
+ * is within another one (heads permute as blocks, and each permutes inside).
  *
- * @param kinds those that the architecture doesn't have are left out
- * @throws {SymmetryError} on an unknown kind
+ * @param kinds those that the network doesn't have are left out
+ * @throws {SymmetryError} on an unknown kind, or labels that contradict each other
  */
-export function symmetryGroup(
-  architecture: Architecture,
+export function symmetryGroup<N extends LabelledNetwork>(
+  architecture: N,
   kinds: readonly SymmetryKind[] = symmetryKinds,
-): SymmetryGroup {
+): SymmetryGroup<N> {
   const unknown = kinds.find((kind) => !symmetryKinds.includes(kind));
   if (unknown !== undefined) {
     throw new SymmetryError('symmetryGroup', `kinds must be of ${symmetryKinds.join(', ')}, got '${String(unknown)}'`);
   }
-  const spaces = architecture.spaces.flatMap(({ name, size, free, symmetries }): SpaceGroup[] => {
-    const has = {
-      permutation: free && size > 1,
-      sign: symmetries.sign,
-      phase: symmetries.phase !== undefined,
-      scale: symmetries.scale,
-    };
-    const own = symmetryKinds.filter((kind) => kinds.includes(kind) && has[kind]);
-    return own.length === 0 ? [] : [{ name, size, kinds: own }];
+  const { leaves, parameters } = layoutOf(architecture);
+  const used = new Set(parameters.flatMap(({ ranges }) => ranges.flatMap(({ slots }) => slots.map((s) => s.leaf))));
+  const spaces = [...leaves.values()].flatMap((leaf): SpaceGroup[] => {
+    const own = used.has(leaf) ? kindsOf(leaf).filter((kind) => kinds.includes(kind)) : [];
+    if (own.length === 0) return [];
+    const { name, size, parent, instances } = leaf;
+    return [{ name, size, kinds: own, ...(parent && { within: { space: parent.name, instances } }) }];
   });
   return { architecture, spaces, log10Order: spaces.reduce((sum, space) => sum + log10OrderOf(space), 0) };
 }
 
-/** The orders of all free spaces' neurons: the product of S_n over the spaces. */
-export const permutationGroup = (architecture: Architecture): SymmetryGroup =>
+/** The orders of all free spaces' neurons: the product of S_n over the spaces and their instances. */
+export const permutationGroup = <N extends LabelledNetwork>(architecture: N): SymmetryGroup<N> =>
   symmetryGroup(architecture, ['permutation']);
 
-function log10OrderOf({ size, kinds }: SpaceGroup): number {
+export function kindsOf({ space, size, free }: LeafSpace): SymmetryKind[] {
+  const { sign, phase, scale } = space.symmetries;
+  const has = { permutation: size > 1, sign, phase: phase !== undefined, scale };
+  return free ? symmetryKinds.filter((kind) => has[kind]) : [];
+}
+
+export const instancesOf = ({ within }: SpaceGroup): number => within?.instances ?? 1;
+
+export function log10OrderOf(space: SpaceGroup): number {
+  const { size, kinds } = space;
   if (kinds.includes('phase') || kinds.includes('scale')) return Infinity;
-  let log = kinds.includes('sign') ? size * Math.log10(2) : 0;
-  if (kinds.includes('permutation')) for (let i = 2; i <= size; i++) log += Math.log10(i);
+  const signs = kinds.includes('sign') ? size * Math.log10(2) : 0;
+  return instancesOf(space) * (signs + (kinds.includes('permutation') ? log10Factorial(size) : 0));
+}
+
+export function log10Factorial(n: number): number {
+  let log = 0;
+  for (let i = 2; i <= n; i++) log += Math.log10(i);
   return log;
 }

@@ -5,9 +5,22 @@ export type { GroupElement, RandomElementOptions, SpaceElement } from './element
 export { act } from './act.ts';
 export { actTensors, stackElements } from './act-tensors.ts';
 export { canonicalizeSigns } from './canonicalize-signs.ts';
+export { checkElement } from './check-element.ts';
+export { canonicalElement, canonicalForm } from './canonical/canonical-form.ts';
+export type { CanonicalForm } from './canonical/canonical-form.ts';
+export { matchNetworks } from './match/match-networks.ts';
+export type { Match } from './match/match-networks.ts';
+export { log10OrbitSize } from './orbit/orbit.ts';
 export { permuteAxes } from './permute-axes.ts';
-export { functionError } from './function-preservation.ts';
-export type { PreservationOptions } from './function-preservation.ts';
+export { functionError, genericParameters } from './preservation/function-error.ts';
+export type { PreservationOptions } from './preservation/function-error.ts';
+export { assertFunction, certifyFunction } from './preservation/certify-function.ts';
+export type { ArchitectureCase, FunctionCase, RunCase } from './preservation/certify-function.ts';
+export { randomInputs } from './preservation/inputs.ts';
+export { automorphisms, checkAutomorphisms } from './automorphism/structure.ts';
+export type { AutomorphismOptions, AutomorphismReport, NeuronOrders } from './automorphism/structure.ts';
+export { countFunctionSymmetries } from './automorphism/function.ts';
+export type { FunctionSymmetries, FunctionSymmetryOptions, StackedRun } from './automorphism/function.ts';
 export { SymmetryError } from './symmetry-error.ts';
 export {
   assertEquivariance,

@@ -193,9 +193,11 @@ describe('functionError', () => {
     const group = symmetryGroup(sineNet, ['permutation']);
     const params = networks(sineNet, 2);
     const [g] = testElements(group, stream('broken'), 1) as [GroupElement];
-    const claimed = { ...group, architecture: { ...sineNet, parameters: sineNet.parameters.map((p) => ({ ...p })) } };
     // An architecture that has forgotten what the third layer reads.
-    Object.assign(claimed.architecture.parameters[4]!, { axes: ['h3', 'x'] });
+    const forgotten = { ...sineNet.spaces[0]!, name: 'forgotten', size: 7 };
+    const parameters = sineNet.parameters.map((p, i) => (i === 4 ? { ...p, axes: ['h3', 'forgotten'] } : p));
+    const architecture = { ...sineNet, spaces: [...sineNet.spaces, forgotten], parameters };
+    const claimed = { ...group, architecture };
     const options = { params, elements: [g, g] };
     expect(await functionError(claimed, stream('claimed'), options)).toBeGreaterThan(0.01);
     expect(await functionError(group, stream('claimed'), options)).toBeLessThan(2e-5);

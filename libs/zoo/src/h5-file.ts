@@ -1,10 +1,11 @@
-/** @file The one place that uses h5wasm, which reports most failures by silence: everything is checked here. */
-import { closeSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+/** @file Zoo files by h5wasm, which reports most failures by silence: everything is checked here and in h5-reader.ts. */
+import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { sizeOf } from '@weightspace/compute';
 import h5wasm from 'h5wasm/node';
 
+import { checkSignature } from './h5-signature.ts';
 import { ZooError } from './zoo-error.ts';
 
 export type H5Array = Float32Array | Int32Array | Uint8Array;
@@ -18,7 +19,6 @@ export interface H5Contents {
   readonly datasets: { readonly [path: string]: H5Dataset };
 }
 
-const SIGNATURE = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** A read goes through the wasm heap, which never shrinks: in pieces of about this many bytes. */
 const PIECE = 64 * 2 ** 20;
 const dtypes: { readonly [name: string]: string } = { Float32Array: '<f', Int32Array: '<i', Uint8Array: '<B' };
@@ -121,7 +121,7 @@ export class H5File {
   /** @throws {ZooError} when it is missing, no HDF5, or damaged */
   static async open(file: string): Promise<H5File> {
     await h5wasm.ready;
-    checkSignature(file);
+    checkSignature('openZoo', file);
     const h5 = new h5wasm.File(file, 'r');
     if (h5.file_id < 0n) {
       throw new ZooError('openZoo', {
@@ -208,35 +208,4 @@ function joined(parts: readonly H5Array[]): H5Array {
     at += part.length;
   }
   return data;
-}
-
-/** Looked at before HDF5 is, since HDF5 prints a page of its own for every file that it can't open. */
-function checkSignature(file: string): void {
-  const start = Buffer.alloc(SIGNATURE.length);
-  let size: number;
-  try {
-    const fd = openSync(file, 'r');
-    size = statSync(file).size;
-    readSync(fd, start, 0, start.length, 0);
-    closeSync(fd);
-  } catch (cause) {
-    throw new ZooError(
-      'openZoo',
-      {
-        file,
-        expected: 'a zoo file',
-        found: cause instanceof Error ? cause.message : String(cause),
-        remedy: 'check the path',
-      },
-      { cause },
-    );
-  }
-  if (!start.equals(SIGNATURE)) {
-    throw new ZooError('openZoo', {
-      file,
-      expected: 'an HDF5 file',
-      found: `a file of ${size} bytes that starts otherwise`,
-      remedy: 'check the path, or generate the zoo again',
-    });
-  }
 }

@@ -8,6 +8,8 @@ export { dwsRecipe, nfnRecipe, sirenRate, sirenRecipes } from './fit/siren-recip
 export type { SirenRecipe } from './fit/siren-recipe.ts';
 export { generateZoo, isZooFolder } from './generate-zoo.ts';
 export type { Chunk, GenerateOptions, ZooProgress } from './generate-zoo.ts';
+export { H5Reader } from './h5-reader.ts';
+export type { H5Attribute, H5Facts, H5Item, H5Type } from './h5-reader.ts';
 export { openZoo, SPLITS, Zoo } from './open-zoo.ts';
 export type { OpenZooOptions, SplitName } from './open-zoo.ts';
 export { openShard, writeShard, ZOO_SCHEMA } from './shard.ts';

@@ -1,7 +1,8 @@
 import { mapValues, ndarray, sizeOf } from '@weightspace/compute';
 import type { NdArrays, RandomStream } from '@weightspace/compute';
 
-import type { Architecture, ParameterSpec } from '../architecture.ts';
+import type { Architecture } from '../architecture.ts';
+import type { ParameterSpec } from '../labels/labelled-network.ts';
 import { parameterShapes } from '../parameters.ts';
 import { initialization } from './recipe.ts';
 import type { Initialization, StartContext } from './recipe.ts';
@@ -62,8 +63,11 @@ function startOf(
   recipe: Initialization,
   stream: RandomStream,
 ): Float32Array {
-  if (start !== undefined) return new Float32Array(sizeOf(shape)).fill(start === 'ones' ? 1 : 0);
-  return recipe.draw(context, stream.split(name));
+  if (start === undefined) return recipe.draw(context, stream.split(name));
+  if (start === 'zeros' || start === 'ones') return new Float32Array(sizeOf(shape)).fill(start === 'ones' ? 1 : 0);
+  const own = stream.split(name);
+  if ('normal' in start) return own.normal(shape, 0, start.normal).data;
+  return own.uniform(shape, -start.uniform, start.uniform).data;
 }
 
 function contextOf({ spec, values }: Architecture, { layer: name, kind, fan, shape }: ParameterSpec): StartContext {

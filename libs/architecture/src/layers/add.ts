@@ -13,12 +13,19 @@ import type { LayerKind } from './layer-kind.ts';
 export const add: LayerKind = {
   kind: 'add',
   settings: () => ({}),
-  declare: (layer, sizes, place) => {
+  declare: (layer, { inputs, labels, place }) => {
     needInputs(layer, place, 2);
-    if (!sizes.every((size) => size === sizes[0])) {
+    const [first, ...others] = inputs;
+    if (others.some(({ size }) => size !== first!.size)) {
+      const sizes = inputs.map(({ size }) => size);
       throw new ArchitectureError('defineArchitecture', `${place}.inputs`, 'values of one size', sizes);
     }
-    return { size: sizes[0]!, parameters: [], unify: layer.inputs.map((input) => [input, layer.output] as const) };
+    if (others.some(({ positions }) => positions.join() !== first!.positions.join())) {
+      const positions = inputs.map((input) => input.positions);
+      throw new ArchitectureError('defineArchitecture', `${place}.inputs`, 'values of the same positions', positions);
+    }
+    for (const other of others) labels.unify(first!.label, other.label);
+    return { label: first!.label, parameters: [] };
   },
   apply: (_, __, inputs, gain) => {
     // Not tf.addN: a value that all networks share has one axis less, and is broadcast.

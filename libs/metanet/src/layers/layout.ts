@@ -29,9 +29,14 @@ export interface Layout {
 /** `hidden`: the order of inputs and outputs has a meaning. `all`: it has none. */
 export type Permutable = 'hidden' | 'all';
 
-/** @throws {MetanetError} when a parameter indexes a permutable space twice, or more than two */
+/**
+ * @throws {MetanetError} when a parameter indexes a permutable space twice, or more than two, or one axis of it several
+ *   spaces
+ */
 export function layoutOf(kind: string, architecture: Architecture, permutable: Permutable): Layout {
-  const sizes = new Map(architecture.spaces.filter((s) => s.free || permutable === 'all').map((s) => [s.name, s.size]));
+  checkPlain(kind, architecture);
+  const neurons = architecture.spaces.filter((s) => s.kind === 'neuron' && (s.free || permutable === 'all'));
+  const sizes = new Map(neurons.map((s) => [s.name, s.size]));
   const tensors = architecture.parameters.map((p): TensorLayout => {
     const axes = p.axes.flatMap((space, axis) => (sizes.has(space) ? [axis] : []));
     const spaces = axes.map((axis) => p.axes[axis]!);
@@ -46,4 +51,21 @@ export function layoutOf(kind: string, architecture: Architecture, permutable: P
   });
   const used = new Set(tensors.flatMap((t) => t.spaces));
   return { tensors, spaces: new Map([...sizes].filter(([name]) => used.has(name))) };
+}
+
+/** Heads, groups and flattened or joined channels need layers that know blocks. */
+function checkPlain(kind: string, { composites, parameters, spaces }: Architecture): void {
+  const free = new Set(spaces.filter((s) => s.free).map(({ name }) => name));
+  const joined = composites.filter(({ segments }) => segments.flat().some((leaf) => free.has(leaf)));
+  const composite = new Set(joined.map(({ name }) => name));
+  const blocks = new Set(spaces.filter((s) => s.free && s.kind !== 'neuron').map(({ name }) => name));
+  const found = parameters.find((p) => p.axes.some((axis) => composite.has(axis) || blocks.has(axis)));
+  if (!found) return;
+  const axis = found.axes.find((name) => composite.has(name) || blocks.has(name))!;
+  const segments = composites.find(({ name }) => name === axis)?.segments ?? [[axis]];
+  const written = segments.map((segment) => segment.join(' × ')).join(' + ');
+  throw new MetanetError(
+    kind,
+    `takes parameters whose axes are neurons of one space each, got '${found.name}' with an axis of ${written}`,
+  );
 }

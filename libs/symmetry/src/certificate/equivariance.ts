@@ -3,7 +3,7 @@ import type { NdArrays } from '@weightspace/compute';
 import { baseline, evaluate, judge, sameValues } from './compare.ts';
 import type { ArrayMap } from './compare.ts';
 import { CertificateError, VacuousError } from './report.ts';
-import type { CertificateReport } from './report.ts';
+import type { CertificateKind, CertificateReport } from './report.ts';
 
 export interface InvarianceCase<G> {
   /** For messages. */
@@ -60,9 +60,14 @@ export async function certifyEquivariance<G>(test: EquivarianceCase<G>): Promise
  * @returns errors relative to each tensor's largest value, whether or not they are allowed
  * @throws {VacuousError} when the check could not have failed, as in `certifyEquivariance`
  */
-export async function certifyInvariance<G>(test: InvarianceCase<G>): Promise<CertificateReport> {
+export function certifyInvariance<G>(test: InvarianceCase<G>): Promise<CertificateReport> {
+  return certifyUnchanged('invariance', test);
+}
+
+/** @see certifyInvariance, under the name of a kind */
+export async function certifyUnchanged<G>(kind: CertificateKind, test: InvarianceCase<G>): Promise<CertificateReport> {
   const { f, input, elements, allowConstant = [], tolerance = 1e-5 } = test;
-  const settings = { kind: 'invariance' as const, name: test.name ?? (f.name || 'f'), tolerance, allowConstant };
+  const settings = { kind, name: test.name ?? (f.name || 'f'), tolerance, allowConstant };
   needElements(settings, elements);
   const start = await baseline(settings, f, input);
   const trials = [];

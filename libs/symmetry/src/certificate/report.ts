@@ -1,6 +1,6 @@
 /** @file What a certificate says. */
 
-export type CertificateKind = 'equivariance' | 'invariance' | 'batch independence';
+export type CertificateKind = 'equivariance' | 'invariance' | 'batch independence' | 'function preservation';
 
 /** One output tensor, at its worst over all elements (or companies). */
 export interface TensorReport {
