@@ -448,19 +448,6 @@ const movingCases: KernelCase[] = [
   ),
 ];
 
-const sparseCases: KernelCase[] = [
-  of(
-    'matMul of columns beside zeros',
-    (a: Tensor, c: Tensor, w: Tensor) => tf.matMul(tf.concat([a, tf.zeros([6, 3]), c, tf.zeros([6, 1])], 1), w),
-    [real([6, 2]), real([6, 4]), real([10, 5])],
-  ),
-  of(
-    'matMul of columns beside zeros, by a transpose, reshaped',
-    (a: Tensor, w: Tensor) => tf.matMul(tf.reshape(tf.concat([tf.zeros([2, 3, 3]), a], 2), [6, 5]), w, false, true),
-    [real([2, 3, 2]), real([4, 5])],
-  ),
-];
-
 const integerCases: KernelCase[] = [
   of(
     'matMul of integers',
@@ -804,7 +791,6 @@ export const kernelCases: readonly KernelCase[] = [
   ...moreConvolutionCases,
   ...volumeCases,
   ...imageCases,
-  ...sparseCases,
   ...integerCases,
   ...farCases,
   ...smallCases,

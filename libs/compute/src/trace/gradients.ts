@@ -31,10 +31,10 @@ const topK: GradFunc = (dys, saved) => {
   };
 };
 
-/** Through the output, whose sign is 0 or 1: x needn't be kept, and two passes less than through `step`. */
+/** Through the output: x needn't be kept, and 1 pass less than through `step`. */
 const relu: GradFunc = (dy, saved) => {
   const [y] = saved as [Tensor];
-  return { x: () => tf.mul(dy as Tensor, tf.sign(y)) };
+  return { x: () => tf.mul(dy as Tensor, tf.cast(tf.greater(y, 0), 'float32')) };
 };
 
 /** Sums a gradient down to the shape that was broadcast; tfjs forgets to for some operations. */

@@ -1,5 +1,5 @@
 /** @file Matrix products. */
-import { broadcastShape, isUniform, sameShape, unexpanded } from '../graph.ts';
+import { broadcastShape, sameShape, unexpanded } from '../graph.ts';
 import type { Builder } from '../build.ts';
 import type { Value } from '../graph.ts';
 import type { TraceKernel } from '../trace-backend.ts';
@@ -30,54 +30,8 @@ function pieceOf(rows: number, products: number): number | undefined {
   return undefined;
 }
 
-/** What is left of a matrix without columns that are known to be 0, as those of absent codes are. */
-interface Dense {
-  readonly columns: Value;
-  /** Where the columns stood: runs of kept ones and of zeros, in order. */
-  readonly runs: readonly { readonly size: number; readonly zero: boolean }[];
-}
-
-function withoutZeroColumns(b: Builder, x: Value): Dense | undefined {
-  const inner = x.node?.op === 'Reshape' && x.node.inputs[0]!.shape.at(-1) === x.shape[1] ? x.node.inputs[0]! : x;
-  if (inner.node?.op !== 'Concat' || inner.node.attributes['axis'] !== inner.shape.length - 1) return undefined;
-  const parts = inner.node.inputs;
-  const kept = parts.filter((part) => !isUniform(part, 0));
-  if (kept.length === 0 || kept.length === parts.length) return undefined;
-  const joined = b.concat(kept, inner.shape.length - 1);
-  return {
-    columns: b.reshape(joined, [x.shape[0]!, joined.shape.at(-1)!]),
-    runs: parts.map((part) => ({ size: part.shape.at(-1)!, zero: isUniform(part, 0) })),
-  };
-}
-
-/** x·y, or xᵀ·y, without the products with zeros. */
-function sparseGemm(b: Builder, { columns, runs }: Dense, y: Value, transA: boolean, transB: boolean): Value {
-  if (transA) {
-    const rows = gemm(b, columns, y, true, transB);
-    let from = 0;
-    const parts = runs.map(({ size, zero }) => {
-      if (zero) return b.graph.uniform(0, [size, rows.shape[1]!], 'float32');
-      from += size;
-      return b.slice(rows, [from - size, 0], [from, rows.shape[1]!]);
-    });
-    return b.concat(parts, 0);
-  }
-  const axis = transB ? 1 : 0;
-  let at = 0;
-  const parts = runs.flatMap(({ size, zero }) => {
-    at += size;
-    const [begin, end] = [[0, 0], [...y.shape]];
-    begin[axis] = at - size;
-    end[axis] = at;
-    return zero ? [] : [b.slice(y, begin, end)];
-  });
-  return gemm(b, columns, b.concat(parts, axis), false, transB);
-}
-
 /** One product of two matrices: `Gemm` transposes by reading in another order, but has no integer kernel. */
 function gemm(b: Builder, x: Value, y: Value, transA: boolean, transB: boolean): Value {
-  const dense = x.type === 'float32' ? withoutZeroColumns(b, x) : undefined;
-  if (dense) return sparseGemm(b, dense, y, transA, transB);
   const [m, k, n] = [x.shape[transA ? 1 : 0]!, x.shape[transA ? 0 : 1]!, y.shape[transB ? 0 : 1]!];
   const piece = x.type === 'float32' ? pieceOf(x.shape[0]!, m * k * n) : undefined;
   if (piece !== undefined && !transA) return splitRows(b, x, y, transB, piece, [m, n]);
