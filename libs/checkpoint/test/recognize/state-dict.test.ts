@@ -78,7 +78,7 @@ describe('loadNetwork', () => {
     const network = await loadNetwork(fixture(name), options);
     const group = symmetryGroup(network.architecture);
     expect(group.log10Order).toBeGreaterThan(0.3);
-    const moved = act(network.architecture, randomElement(group, new RandomStream(5)), network.parameters);
+    const moved = act(network.architecture, randomElement(group, RandomStream.fromSeed(5)), network.parameters);
     const changed = network.sources.filter(({ parameter }) => {
       const [before, after] = [network.parameters[parameter]!.data, moved[parameter]!.data];
       return Buffer.compare(Buffer.from(before.buffer), Buffer.from(after.buffer)) !== 0;
