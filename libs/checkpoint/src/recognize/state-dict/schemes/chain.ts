@@ -19,7 +19,9 @@ export const chain: Scheme = {
   matches: (dict) => {
     const layers = layersOf(dict, dict.names);
     const shapes = layers.map((layer) => dict.shape(`${layer}.weight`)).filter(({ length }) => length > 1);
-    return shapes.length > 0 && shapes.every(({ length }) => length <= 5) && !layers.some((layer) => BLOCKS.test(layer));
+    return (
+      shapes.length > 0 && shapes.every(({ length }) => length <= 5) && !layers.some((layer) => BLOCKS.test(layer))
+    );
   },
   build,
 };
