@@ -47,7 +47,6 @@ export function fileError(file: string, expected: string, cause: unknown): Check
 /** A text from a file as a message may show it: on one line, not long. */
 export function show(value: unknown, limit = 80): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value, bigintsAsText) ?? String(value));
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   const clean = text.slice(0, limit + 1).replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }

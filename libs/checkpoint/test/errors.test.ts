@@ -76,7 +76,12 @@ describe('a pickle', () => {
     ['of absurd size', view(0, [2 ** 40, 2 ** 40], [0, 0]), 'a shape with a stride for each axis', /1099511627776/],
     ['with a negative stride', view(3, [4], [-1]), 'a shape with a stride for each axis', '(4) with (-1)'],
     ['with a negative offset', view(-1, [1], [1]), 'a shape with a stride for each axis', '(1) with (1)'],
-    ['that repeats too often', view(0, [2 ** 30], [0]), /grows by at most 536870912 bytes/, 'one that grows from 4 to 4294967296'],
+    [
+      'that repeats too often',
+      view(0, [2 ** 30], [0]),
+      /grows by at most 536870912 bytes/,
+      'one that grows from 4 to 4294967296',
+    ],
   ])('with a view %s is refused', async (_, pickle, expected, found) => {
     const error = await opening(file('view.pt', torch(pickle, four)));
     expect(error.expected).toMatch(expected);
@@ -126,7 +131,9 @@ describe('a zip', () => {
     const low = await openCheckpoint(bomb, { expansionLimit: 2 ** 20 });
     expect(low.tensor('x').shape).toEqual([4194304]);
     const error = await errorOf(() => low.tensor('x').bytes());
-    expect(error.message).toMatch(/bomb\.npz at entry 'x\.npy', byte \d+: expected an entry that grows by at most 1048576 bytes/);
+    expect(error.message).toMatch(
+      /bomb\.npz at entry 'x\.npy', byte \d+: expected an entry that grows by at most 1048576 bytes/,
+    );
     expect(error.remedy).toBe('if you trust the file, raise expansionLimit');
     expect((await openCheckpoint(bomb)).tensor('x').bytes().length).toBe(2 ** 24);
   });
@@ -183,7 +190,10 @@ describe('files beside the file', () => {
   });
 
   const model = (path: unknown) =>
-    JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: [path], weights: [{ name: 'x', shape: [2], dtype: 'bool' }] }] });
+    JSON.stringify({
+      modelTopology: {},
+      weightsManifest: [{ paths: [path], weights: [{ name: 'x', shape: [2], dtype: 'bool' }] }],
+    });
 
   test.each(['../secret.bin', '/etc/hostname', 'http://host/x.bin', 'a/../../secret.bin', '', 7, 'a\0b'])(
     'a shard called %j is refused',
@@ -228,7 +238,9 @@ describe('openCheckpoint refuses', () => {
     mkdirSync(temporary('folder'));
     expect((await opening(temporary('folder'))).found).toBe('a folder');
     const error = await opening(temporary('absent'));
-    expect(error.message).toMatch(/absent: expected a readable file, found ENOENT: .*; check the path and its permissions$/);
+    expect(error.message).toMatch(
+      /absent: expected a readable file, found ENOENT: .*; check the path and its permissions$/,
+    );
     expect(error.cause).toMatchObject({ code: 'ENOENT' });
   });
 

@@ -10,7 +10,11 @@ async function opened(...tensors: readonly WritableTensor[]) {
   writeSafetensors(temporary('tensors.safetensors'), tensors);
   return openCheckpoint(temporary('tensors.safetensors'));
 }
-const float64 = (data: number[]): TensorData => ({ dtype: 'float64', shape: [data.length], data: Float64Array.from(data) });
+const float64 = (data: number[]): TensorData => ({
+  dtype: 'float64',
+  shape: [data.length],
+  data: Float64Array.from(data),
+});
 
 describe('CheckpointTensor', () => {
   test('reads every half and brain float exactly', async () => {
@@ -48,7 +52,11 @@ describe('CheckpointTensor', () => {
     const lossy = { lossy: true };
     expect(checkpoint.tensor('tenth').ndarray(lossy).data).toEqual(Float32Array.of(0.5, 0.1));
     expect((await errorOf(() => checkpoint.tensor('large').ndarray())).found).toBe('1099511627777 at 1');
-    expect(checkpoint.tensor('large').ndarray(lossy)).toEqual({ dtype: 'float32', shape: [2], data: Float32Array.of(1, 2 ** 40) });
+    expect(checkpoint.tensor('large').ndarray(lossy)).toEqual({
+      dtype: 'float32',
+      shape: [2],
+      data: Float32Array.of(1, 2 ** 40),
+    });
   });
 
   test('gives the numerics what fits', async () => {
@@ -68,7 +76,9 @@ describe('CheckpointTensor', () => {
     const checkpoint = await openCheckpoint(fixture('nested.pt'));
     expect(checkpoint.tensor('model.tied').location).toEqual(checkpoint.tensor('model.parameter').location);
     expect(checkpoint.tensor('model.transposed').location).toMatchObject({ strides: [1, 6], bytes: 96 });
-    expect(checkpoint.tensor('model.row').location!.offset - checkpoint.tensor('model.transposed').location!.offset).toBe(48);
+    expect(
+      checkpoint.tensor('model.row').location!.offset - checkpoint.tensor('model.transposed').location!.offset,
+    ).toBe(48);
   });
 
   test('tells how quantized weights are stored', async () => {

@@ -11,10 +11,15 @@ import { temporary } from './temporary.ts';
 
 /** Every bit pattern that floats may not keep on their way: NaNs with payloads, negative zero, subnormals. */
 const special = Float32Array.from({ length: 8 });
-new Uint32Array(special.buffer).set([0x7fc00001, 0xffa12345, 0x80000000, 1, 0x7f800000, 0xff800000, 0x7f7fffff, 0x3f800000]);
+new Uint32Array(special.buffer).set([
+  0x7fc00001, 0xffa12345, 0x80000000, 1, 0x7f800000, 0xff800000, 0x7f7fffff, 0x3f800000,
+]);
 
 const writers = {
-  safetensors: { write: (file: string, tensors: readonly WritableTensor[]) => writeSafetensors(file, tensors), without: ['complex64', 'complex128'] },
+  safetensors: {
+    write: (file: string, tensors: readonly WritableTensor[]) => writeSafetensors(file, tensors),
+    without: ['complex64', 'complex128'],
+  },
   npz: { write: writeNpz, without: ['bfloat16', 'float8_e4m3fn', 'float8_e5m2'] },
   onnx: { write: (file: string, tensors: readonly WritableTensor[]) => writeOnnx(file, tensors), without: [] },
 } as const;
@@ -42,7 +47,12 @@ describe.each(Object.entries(writers))('%s', (format, { write, without }) => {
     write(file, kept);
     const again = await openCheckpoint(file);
     expect(again.format).toBe(format);
-    const wanted = kept.map(({ name, dtype, shape, bytes }, i) => ({ name, dtype, shape, bytes: base64(bytes.call(kept[i])) }));
+    const wanted = kept.map(({ name, dtype, shape, bytes }, i) => ({
+      name,
+      dtype,
+      shape,
+      bytes: base64(bytes.call(kept[i])),
+    }));
     expect(byName(seen(again.tensors))).toEqual(byName(wanted));
     original.close();
   });
@@ -72,7 +82,11 @@ describe('writeSafetensors', () => {
   test('writes the bytes that compute writes', () => {
     const arrays = { b: ndarray([1, 2], [2]), a: ndarray(Int32Array.of(3), []), flag: ndarray(Uint8Array.of(1), [1]) };
     saveSafetensors(temporary('compute'), arrays, { z: '1', a: '2' });
-    writeSafetensors(temporary('ours'), Object.entries(arrays).map(([name, array]) => tensorOf(name, array)), { z: '1', a: '2' });
+    writeSafetensors(
+      temporary('ours'),
+      Object.entries(arrays).map(([name, array]) => tensorOf(name, array)),
+      { z: '1', a: '2' },
+    );
     expect(readFileSync(temporary('ours')).equals(readFileSync(temporary('compute')))).toBe(true);
   });
 
@@ -99,7 +113,9 @@ describe('writeNpz', () => {
   test('writes a zip that other programs unpack, its data aligned to 64 bytes', () => {
     writeNpz(temporary('x.npz'), [tensorOf('a', ndarray([1, 2, 3], [3]))]);
     const entry = unzipSync(readFileSync(temporary('x.npz')))['a.npy']!;
-    expect(Buffer.from(entry.subarray(10, 70)).toString()).toMatch(/^\{'descr': '<f4', 'fortran_order': False, 'shape': \(3,\), \}/);
+    expect(Buffer.from(entry.subarray(10, 70)).toString()).toMatch(
+      /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(3,\), \}/,
+    );
     expect(entry.length).toBe(128 + 12);
   });
 

@@ -46,7 +46,9 @@ describe('H5Reader', () => {
 
   test('knows the types of numbers, and says what others are', async () => {
     const h5 = await H5Reader.open(made('v3.weights.h5'));
-    const types = ['embedding', 'flags', 'ints', 'complex', 'norm'].map((name) => h5.facts(`/layers/${name}/vars/0`).type);
+    const types = ['embedding', 'flags', 'ints', 'complex', 'norm'].map(
+      (name) => h5.facts(`/layers/${name}/vars/0`).type,
+    );
     expect(types).toEqual(['float32', 'bool', 'uint64', 'complex64', 'opaque16']);
     expect(h5.facts('/layers/embedding/vars/0')).toMatchObject({ shape: [40, 64], bytes: 10240, chunks: [16, 16] });
     expect(h5.facts('/layers/words')).toMatchObject({ type: undefined, note: 'texts' });
@@ -64,7 +66,9 @@ describe('H5Reader', () => {
   test('refuses a group that contains itself', async () => {
     const h5 = await H5Reader.open(made('cyclic.h5'));
     const error = await errorOf(() => h5.walk());
-    expect(error.message).toMatch(/cyclic\.h5 at \/group\/self.*: expected at most \d+ groups .*, found more: a group contains itself/);
+    expect(error.message).toMatch(
+      /cyclic\.h5 at \/group\/self.*: expected at most \d+ groups .*, found more: a group contains itself/,
+    );
     h5.close();
   });
 

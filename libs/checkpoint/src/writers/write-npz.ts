@@ -38,7 +38,8 @@ export function writeNpz(file: string, tensors: Iterable<WritableTensor>): void 
   for (const { name, dtype } of list) {
     const remedy = 'write safetensors, or pass tensorOf(name, tensor.ndarray()), which is float32';
     if (DESCRIPTIONS[dtype] === undefined) refuse(file, name, 'a dtype of NumPy', dtype, remedy);
-    if (Buffer.byteLength(name) > 0xffff - 4) refuse(file, name, 'a name of at most 65,531 bytes', 'more', 'shorten it');
+    if (Buffer.byteLength(name) > 0xffff - 4)
+      refuse(file, name, 'a name of at most 65,531 bytes', 'more', 'shorten it');
   }
   writeAtomically(file, (sink) => {
     const zip = new ZipWriter(sink);

@@ -56,7 +56,13 @@ function encodeHeader(
   const text = Buffer.from(JSON.stringify(Object.fromEntries(json)));
   const length = Math.ceil(text.length / 8) * 8;
   if (length > HEADER_LIMIT)
-    refuse(file, show(tensors[0]!.name), `a header of at most ${HEADER_LIMIT} bytes`, `${length}`, 'write several files');
+    refuse(
+      file,
+      show(tensors[0]!.name),
+      `a header of at most ${HEADER_LIMIT} bytes`,
+      `${length}`,
+      'write several files',
+    );
   const header = Buffer.alloc(8 + length, ' ');
   header.writeBigUInt64LE(BigInt(length), 0);
   text.copy(header, 8);

@@ -40,7 +40,8 @@ export class ZipWriter {
     const begin = this.#sink.position;
     for (const entry of this.#entries) this.#sink.write(directoryEntry(entry));
     const [count, bytes] = [this.#entries.length, this.#sink.position - begin];
-    if (count >= 0xffff || bytes >= FULL || begin >= FULL) this.#sink.write(end64(count, bytes, begin, this.#sink.position));
+    if (count >= 0xffff || bytes >= FULL || begin >= FULL)
+      this.#sink.write(end64(count, bytes, begin, this.#sink.position));
     const end = Buffer.alloc(22);
     end.writeUInt32LE(0x06054b50, 0);
     for (const at of [8, 10]) end.writeUInt16LE(Math.min(count, 0xffff), at);

@@ -3,12 +3,64 @@ import type { RandomStream } from '@weightspace/compute';
 import { unzipSync, zipSync } from 'fflate';
 
 /** Numbers that sizes, offsets and lengths go wrong at. */
-const EXTREMES = [0n, 1n, 0x7fn, 0xffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 2n ** 40n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
+const EXTREMES = [
+  0n,
+  1n,
+  0x7fn,
+  0xffn,
+  0xffffn,
+  0x7fffffffn,
+  0xffffffffn,
+  2n ** 40n,
+  2n ** 53n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+];
 /** Pieces that mean something in one format or another. */
 const PIECES = [
-  ...['{', '}', '[', ']', '"', '(', ')', '-1', '99999999999999999999', '1e308', 'null', '\0', '__proto__', '"shape":[4294967296,4294967296]'],
-  ...['F64', 'BF16', 'I8', '<f8', '>f2', '<U9', '|O', 'True', 'float16', 'uint8', 'string', '../../../etc/hostname', '/etc/hostname'],
-  ...['cposix\nsystem\n', 'R', 'b', 'q\x00h\x00', '}q\x00', ']q\x01h\x01a', '\x8a\xff', 'PK\x01\x02', 'PK\x05\x06', 'PK\x03\x04'],
+  ...[
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    '(',
+    ')',
+    '-1',
+    '99999999999999999999',
+    '1e308',
+    'null',
+    '\0',
+    '__proto__',
+    '"shape":[4294967296,4294967296]',
+  ],
+  ...[
+    'F64',
+    'BF16',
+    'I8',
+    '<f8',
+    '>f2',
+    '<U9',
+    '|O',
+    'True',
+    'float16',
+    'uint8',
+    'string',
+    '../../../etc/hostname',
+    '/etc/hostname',
+  ],
+  ...[
+    'cposix\nsystem\n',
+    'R',
+    'b',
+    'q\x00h\x00',
+    '}q\x00',
+    ']q\x01h\x01a',
+    '\x8a\xff',
+    'PK\x01\x02',
+    'PK\x05\x06',
+    'PK\x03\x04',
+  ],
 ];
 
 /** A whole number below `end`. */

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { forward } from '@weightspace/architecture';
-import { openCheckpoint, loadNetwork, recognizeStateDict, stateDictSchemes, toCheckpoint } from '@weightspace/checkpoint';
+import {
+  openCheckpoint,
+  loadNetwork,
+  recognizeStateDict,
+  stateDictSchemes,
+  toCheckpoint,
+} from '@weightspace/checkpoint';
 import type { RecognizeOptions } from '@weightspace/checkpoint';
 import { assertClose, mapValues, ndarray, RandomStream, tf, toTensor } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
@@ -49,7 +55,9 @@ type Loaded = Awaited<ReturnType<typeof loadNetwork>>;
 function run({ architecture }: Loaded, params: NdArrays, x: NdArray): NdArray {
   const y = tf.tidy(() => {
     const input = toTensor(x);
-    const inputs = Object.fromEntries(architecture.spec.inputs.map(({ name }, i) => [name, i === 0 ? input : tf.zerosLike(input)]));
+    const inputs = Object.fromEntries(
+      architecture.spec.inputs.map(({ name }, i) => [name, i === 0 ? input : tf.zerosLike(input)]),
+    );
     return forward(architecture, mapValues(params, toTensor), inputs);
   });
   const result = ndarray(Float32Array.from(y.dataSync()), y.shape);
@@ -78,7 +86,7 @@ describe('loadNetwork', () => {
     const network = await loadNetwork(fixture(name), options);
     const group = symmetryGroup(network.architecture);
     expect(group.log10Order).toBeGreaterThan(0.3);
-    const moved = act(network.architecture, randomElement(group, new RandomStream(5)), network.parameters);
+    const moved = act(network.architecture, randomElement(group, RandomStream.fromSeed(5)), network.parameters);
     const changed = network.sources.filter(({ parameter }) => {
       const [before, after] = [network.parameters[parameter]!.data, moved[parameter]!.data];
       return Buffer.compare(Buffer.from(before.buffer), Buffer.from(after.buffer)) !== 0;
@@ -101,7 +109,9 @@ describe('loadNetwork', () => {
       checkpoint.tensors.map((tensor) => [tensor.name, tensor.dtype, tensor.shape]),
     );
     for (const tensor of back) {
-      expect(Buffer.from(tensor.bytes()).equals(Buffer.from(checkpoint.tensor(tensor.name).bytes())), tensor.name).toBe(true);
+      expect(Buffer.from(tensor.bytes()).equals(Buffer.from(checkpoint.tensor(tensor.name).bytes())), tensor.name).toBe(
+        true,
+      );
     }
   });
 
@@ -114,10 +124,20 @@ describe('loadNetwork', () => {
       layers: [layer(names[0]!, 'x', middle), layer(names[1]!, names[0]!, 4), layer(names[2]!, names[1]!, 2)],
       output: names[2],
     });
-    for (const names of [['0', '2', '4'], ['a', 'b', 'c']]) {
+    for (const names of [
+      ['0', '2', '4'],
+      ['a', 'b', 'c'],
+    ]) {
       const { sources, scheme } = await loadNetwork(fixture('mlp'), { architecture: json(names) });
       expect(scheme).toBe('given');
-      expect(sources.map(({ tensor }) => tensor)).toEqual(['0.weight', '0.bias', '2.weight', '2.bias', '4.weight', '4.bias']);
+      expect(sources.map(({ tensor }) => tensor)).toEqual([
+        '0.weight',
+        '0.bias',
+        '2.weight',
+        '2.bias',
+        '4.weight',
+        '4.bias',
+      ]);
     }
     await expect(loadNetwork(fixture('mlp'), { architecture: json(['0', '2', '4'], 6) })).rejects.toThrow(
       /'0\.weight' must have shape \[6, 3\] in the architecture's layout, got \[5, 3\]/,
@@ -220,10 +240,24 @@ describe('recognizeStateDict', () => {
 
   test('unties weights whose values differ', () => {
     const tensors = [
-      ...[['transformer.wte.weight', [7, 64]], ['transformer.wpe.weight', [5, 64]]],
-      ...[['h.0.ln_1.weight', [64]], ['h.0.attn.c_attn.weight', [192, 64]], ['h.0.attn.c_proj.weight', [64, 64]]],
-      ...[['h.0.ln_2.weight', [64]], ['h.0.mlp.c_fc.weight', [256, 64]], ['h.0.mlp.c_proj.weight', [64, 256]]],
-      ...[['ln_f.weight', [64]], ['lm_head.weight', [7, 64]]],
+      ...[
+        ['transformer.wte.weight', [7, 64]],
+        ['transformer.wpe.weight', [5, 64]],
+      ],
+      ...[
+        ['h.0.ln_1.weight', [64]],
+        ['h.0.attn.c_attn.weight', [192, 64]],
+        ['h.0.attn.c_proj.weight', [64, 64]],
+      ],
+      ...[
+        ['h.0.ln_2.weight', [64]],
+        ['h.0.mlp.c_fc.weight', [256, 64]],
+        ['h.0.mlp.c_proj.weight', [64, 256]],
+      ],
+      ...[
+        ['ln_f.weight', [64]],
+        ['lm_head.weight', [7, 64]],
+      ],
     ].map(([name, shape]) => {
       const own = /^(h|ln_f)/.test(name as string) ? `transformer.${String(name)}` : (name as string);
       return { name: own, shape: shape as number[], bytes: () => Buffer.from(own) };

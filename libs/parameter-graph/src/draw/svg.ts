@@ -4,7 +4,6 @@ const NAMES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>'
 
 /** Control characters, which XML cannot hold, become spaces. */
 export const escapeXml = (value: string): string =>
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
   value
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, ' ')
     .replace(/[&<>"']/g, (letter) => NAMES[letter]!);

@@ -1,7 +1,8 @@
 /** @file A parameter's axes taken apart: which factors number the nodes at either end of its edges, and which tell parallel edges apart. */
 import type { ParameterSpec, Space } from '@weightspace/architecture';
 
-import { Labels, productKey } from '../network.ts';
+import { productKey } from '../network.ts';
+import type { Labels } from '../network.ts';
 
 import { ParameterGraphError } from '../parameter-graph-error.ts';
 import type { PlaceAxis } from '../parameter-graph.ts';

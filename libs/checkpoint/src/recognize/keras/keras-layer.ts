@@ -85,6 +85,11 @@ export class LayerReading {
     return { tensor: weights.find(layer, role, index, part), steps };
   }
 
+  /** A weight's shape as it is stored. */
+  weightShape(role: string, index: number): readonly number[] {
+    return this.draft.dict.shape(this.#context.weights.find(this.layer, role, index));
+  }
+
   /** Takes indices of an axis in our order of the value's channels. */
   static reordered({ order }: KerasValue, axis: number): Step[] {
     return order ? [{ gather: { axis, order } }] : [];

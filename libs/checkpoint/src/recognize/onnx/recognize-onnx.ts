@@ -10,16 +10,18 @@ import { decodeModel } from './graph.ts';
 import type { Source } from './labeller.ts';
 import { networkOf } from './network.ts';
 import type { OnnxNetwork } from './network.ts';
+import { checkInside } from './tensor-data.ts';
 import { upgradeOpset } from './upgrade.ts';
 import { labelModel } from './walk.ts';
 
 /** A model as it is recognized and run: of an opset that ONNX Runtime knows, with one meaning for each name. */
 export type ReadyModel = ModelProto & { graph: GraphProto };
 
-/** @throws {RecognitionError} when it is no ONNX model, or of too old an opset */
+/** @throws {RecognitionError} when it is no ONNX model, of too old an opset, or has data in other files */
 export function readyModel(bytes: Uint8Array, file: string): ReadyModel {
   const model = upgradeOpset(decodeModel(bytes, file));
   makeNamesDistinct(model.graph);
+  for (const [tensor, message] of tensorsOf(model.graph)) checkInside(message, tensor);
   return model;
 }
 

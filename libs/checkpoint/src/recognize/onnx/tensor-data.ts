@@ -49,10 +49,7 @@ export function arrayOf(tensor: TensorProto, name = tensor.name): OnnxArray {
     const got = TensorProto_DataType[tensor.dataType] ?? `type ${tensor.dataType}`;
     throw new RecognitionError('recognizeOnnx', place, `hold ${types.map((row) => row[1]).join(', ')}`, got);
   }
-  if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    const remedy = 'save the model with its data inside';
-    throw new RecognitionError('recognizeOnnx', place, 'have its numbers in the file', 'external data', remedy);
-  }
+  checkInside(tensor, name);
   const shape = shapeOf(tensor);
   const data = numbersOf(tensor, type);
   if (data.length !== sizeOf(shape)) {
@@ -60,6 +57,19 @@ export function arrayOf(tensor: TensorProto, name = tensor.name): OnnxArray {
     throw new RecognitionError('recognizeOnnx', place, expected, `${data.length}`);
   }
   return { type, shape, data };
+}
+
+/** @throws {RecognitionError} when a tensor's numbers lie in another file */
+export function checkInside(tensor: TensorProto, name: string): void {
+  if (tensor.dataLocation !== TensorProto_DataLocation.EXTERNAL) return;
+  const remedy = 'save the model with its data inside';
+  throw new RecognitionError(
+    'recognizeOnnx',
+    `tensor '${name}'`,
+    'have its numbers in the file',
+    'external data',
+    remedy,
+  );
 }
 
 function numbersOf(tensor: TensorProto, type: OnnxElementType): OnnxData {

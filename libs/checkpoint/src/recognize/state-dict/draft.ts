@@ -97,7 +97,7 @@ export class Draft {
     const { bias, ...rest } = weightAndBias(this.dict, tensor);
     const shift = bias ?? (kind.endsWith('layer-norm') ? 0 : undefined);
     const origins = { ...rest, ...(shift !== undefined && { bias: shift }) };
-    const hasBias = kind.endsWith('norm') || kind === 'embedding' ? {} : { bias: bias !== undefined };
+    const hasBias = /^(linear|conv\d+d)$/.test(kind) ? { bias: bias !== undefined } : {};
     return this.add(name, kind, from, { ...hasBias, ...settings }, origins);
   }
 

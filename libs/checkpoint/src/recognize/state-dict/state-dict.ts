@@ -10,10 +10,12 @@ export interface NamedTensor {
 }
 
 /** Tensors of a training checkpoint that are no part of the network. */
-const FOREIGN = /^(optim|optimizer|optimizers|optimizer_state_dict|optimizer_states|lr_scheduler|scheduler|scaler|amp|optimizer_weights)[._/]/;
+const FOREIGN =
+  /^(optim|optimizer|optimizers|optimizer_state_dict|optimizer_states|lr_scheduler|scheduler|scaler|amp|optimizer_weights)[._/]/;
 
 /** Counters and masks that have no neurons: positions of words, masks of causal attention. */
-const CARRIED = /(^|\.)(num_batches_tracked|position_ids|token_type_ids|masked_bias|n_averaged)$|(^|\/)seed_generator\//;
+const CARRIED =
+  /(^|\.)(num_batches_tracked|position_ids|token_type_ids|masked_bias|n_averaged)$|(^|\/)seed_generator\//;
 
 export class StateDict {
   readonly names: readonly string[];

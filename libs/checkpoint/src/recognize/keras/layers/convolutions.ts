@@ -52,7 +52,8 @@ export const separable =
 
 function depthwisePart(at: LayerReading, axes: number, role: string) {
   const { channels } = at.x;
-  const multiplier = at.number('depth_multiplier', 1);
+  // TensorFlow.js doesn't write depth_multiplier of all layers.
+  const multiplier = at.weightShape(role, 0)[axes + 1] ?? 1;
   const kernel = windowOf(at, axes).kernel;
   const size = channels * multiplier;
   const order = [axes, axes + 1, ...Array.from({ length: axes }, (_, i) => i)];

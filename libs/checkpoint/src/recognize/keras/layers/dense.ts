@@ -7,9 +7,10 @@ export const dense: LayerReader = (at) => {
   const { x } = at;
   const size = at.number('units');
   const bias = at.flag('use_bias', true);
+  const activation = activationOf(at);
   const weight = at.weight('kernel', 0, [{ transpose: [1, 0] }, ...LayerReading.reordered(x, 1)]);
   const origins = { weight, ...(bias && { bias: at.weight('bias', 1) }) };
-  const value = at.add('linear', [x], { size, bias, activation: activationOf(at) }, origins);
+  const value = at.add('linear', [x], { size, bias, activation }, origins);
   return { value, channels: size, positions: x.positions };
 };
 

@@ -4,18 +4,24 @@ import type { RecognizeOptions } from '../options.ts';
 import type { Scheme } from '../scheme.ts';
 import type { StateDict } from '../state-dict.ts';
 
+/** Two numbers in a name: blocks of layers, which may have connections around them that no tensor tells. */
+const BLOCKS = /\.\d+\.(.*\.)?\d+(\.|$)/;
+
 /**
  * Networks whose layers stand one behind the other, whatever they are called: linear layers, convolutions (with groups), batch
  * and layer norms. They are taken in the file's order; if that doesn't fit, in the order of their names.
  *
- * Activations, strides and poolings have no tensors. What is assumed is in the notes; orders of neurons don't depend on it.
+ * Residual connections, activations, strides and poolings have no tensors. Names with blocks in blocks are refused, since
+ * networks of that kind most often have residual connections. What is assumed is in the notes; orders of neurons don't depend on it.
  */
 export const chain: Scheme = {
   name: 'chain',
   matches: (dict) => {
     const layers = layersOf(dict, dict.names);
     const shapes = layers.map((layer) => dict.shape(`${layer}.weight`)).filter(({ length }) => length > 1);
-    return shapes.length > 0 && shapes.every(({ length }) => length <= 5);
+    return (
+      shapes.length > 0 && shapes.every(({ length }) => length <= 5) && !layers.some((layer) => BLOCKS.test(layer))
+    );
   },
   build,
 };
@@ -24,6 +30,7 @@ function build(draft: Draft, options: RecognizeOptions): { output: string; name:
   const { dict } = draft;
   const inFile = layersOf(dict, dict.names);
   const byName = inFile.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  draft.note('layers are assumed to stand in a row, without residual connections: no tensor tells them');
   const layers = fits(dict, inFile) || !fits(dict, byName) ? inFile : byName;
   const weights = layers.map((layer) => dict.shape(`${layer}.weight`));
   const [first = []] = weights.filter(({ length }) => length > 1);

@@ -75,7 +75,8 @@ function addStart(draft: Draft, before: readonly string[], width: number, positi
   const [name] = before;
   if (name === undefined) return draft.input({ name: 'x', size: width, positions });
   const [rows = 1, columns = 1] = dict.shape(`${name}.weight`);
-  if (!/emb|tok/i.test(name)) return addLinear(draft, name, draft.input({ name: 'x', size: columns, positions }));
+  if (rows === width && (columns !== width || !/emb|tok/i.test(name)))
+    return addLinear(draft, name, draft.input({ name: 'x', size: columns, positions }));
   const x = draft.input({ name: 'x', size: 1, positions, indices: rows });
   return draft.addNamed(name, 'embedding', x, { size: columns });
 }
