@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -186,6 +186,69 @@ describe('resuming', () => {
     const locked = await runCounter('--resume', run);
     expect(locked.code).toBe(2);
     expect(locked.stderr).toContain(`${run}: process ${process.pid} is writing this run`);
+  });
+  test('lets one of several processes that resume the same killed run have it', async () => {
+    const runs = join(temporaryFolder(), 'runs');
+    const { child, finished } = startCounter([...SETTINGS, '--runs-folder', runs]);
+    await until(() => hasSteps(runs, 20));
+    child.kill('SIGKILL');
+    await finished;
+    const run = onlyRun(runs);
+    const ended = await Promise.all([0, 1, 2].map(() => runCounter('--resume', run)));
+    const winners = ended.filter(({ code }) => code === 0);
+    const losers = ended.filter(({ code }) => code === 2);
+    // One that starts when another is done already finds it finished.
+    expect(winners.length).toBeGreaterThan(0);
+    expect(winners.length + losers.length).toBe(3);
+    for (const { stderr } of losers) expect(stderr).toMatch(/process \d+ is writing this run/);
+    expect(linesOf(join(run, 'metrics.jsonl'))).toBe(60);
+    expect(readdirSync(run).filter((name) => name.startsWith('lock'))).toEqual([]);
+  });
+});
+
+describe('MLflow', () => {
+  /** Of the one run in a store. */
+  const meta = (store: string) => {
+    const folder = readdirSync(store, { recursive: true, encoding: 'utf8' }).find((name) =>
+      /^\d+\/\w+\/meta/.test(name),
+    )!;
+    return { text: readFileSync(join(store, folder), 'utf8'), folder: join(store, folder, '..') };
+  };
+  test('is told that a run failed, and that one was stopped', async () => {
+    for (const [status, args, signal] of [
+      [4, ['--set', 'fail=plainly'], undefined],
+      [5, ['--set', 'steps=2000'], 'SIGINT'],
+    ] as const) {
+      const folder = temporaryFolder();
+      const [store, runs] = [join(folder, 'store'), join(folder, 'runs')];
+      const { child, finished } = startCounter([...args, '--runs-folder', runs], { MLFLOW_TRACKING_URI: store });
+      if (signal !== undefined) {
+        await until(() => hasSteps(runs, 5));
+        child.kill(signal);
+      }
+      const { stderr, code } = await finished;
+      expect(code).toBe(signal === undefined ? 1 : 130);
+      expect(stderr).not.toContain('warning: tracking');
+      expect(meta(store).text).toMatch(new RegExp(`^status: ${status}$`, 'm'));
+      expect(meta(store).text).toMatch(/^end_time: \d+$/m);
+    }
+  });
+  test('gets the end of a run that was killed after it was done', async () => {
+    const folder = temporaryFolder();
+    const [store, runs] = [join(folder, 'store'), join(folder, 'runs')];
+    const command = ['--set', 'milliseconds=0', '--runs-folder', runs];
+    await startCounter(command, { MLFLOW_TRACKING_URI: store }).finished;
+    // As it is between its summary and the end of tracking.
+    const run = join(onlyRun(runs), 'run.json');
+    writeFileSync(run, readFileSync(run, 'utf8').replace(/,\s*"tracked": true/, ''));
+    const { text, folder: tracked } = meta(store);
+    writeFileSync(join(tracked, 'meta.yaml'), text.replace('status: 3', 'status: 1'));
+    rmSync(join(tracked, 'artifacts'), { recursive: true });
+    const again = await startCounter([...command, '--resume'], { MLFLOW_TRACKING_URI: store }).finished;
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(meta(store).text).toContain('status: 3');
+    expect(existsSync(join(tracked, 'artifacts', 'summary.json'))).toBe(true);
+    expect(readFileSync(run, 'utf8')).toContain('"tracked": true');
   });
 });
 

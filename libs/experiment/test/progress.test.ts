@@ -50,6 +50,18 @@ describe('progress', () => {
       vi.useRealTimers();
     }
   });
+  test('estimates by what is under way where much is done at once', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const out = streams(false);
+      const progress = startProgress(new Output(out, false), { label: 'fit', unit: 'networks', total: 1000 });
+      vi.advanceTimersByTime(10_000);
+      progress.update(100, undefined, 200); // The first of two workers; the second is about to be done too.
+      expect(out.written.stdout).toBe('fit: 100/1000 networks (10 %) · 20 networks/s · 40 s left\n');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
   test('draws a bar on a terminal, which a line does not tear', () => {
     const out = streams(true);
     const output = new Output(out, false);
@@ -80,6 +92,14 @@ describe('RateMeter', () => {
     for (let t = 1; t <= 100; t++) meter.add(t * 2, t);
     for (let t = 101; t <= 140; t++) meter.add(200 + (t - 100) * 7, t);
     expect(meter.rate).toBeCloseTo(7, 5);
+  });
+  test('leaves out the time in which the process was stopped', () => {
+    const meter = new RateMeter(0, 0);
+    for (let t = 1; t <= 30; t++) meter.add(t * 2, t);
+    meter.add(62, 3631);
+    expect(meter.rate).toBeCloseTo(2, 5);
+    meter.add(64, 3632);
+    expect(meter.rate).toBeCloseTo(2, 5);
   });
   test.each([
     [0, '— steps/s'],

@@ -13,6 +13,7 @@ import { renderReport } from '../report/render-report.ts';
 import { writeAtomically, writeJson } from '../run/atomic-write.ts';
 import { listenForInterrupt } from '../run/interrupt.ts';
 import { MetricLog } from '../run/metric-log.ts';
+import type { MetricRecord } from '../run/metric-log.ts';
 import type { Output } from '../run/output.ts';
 import { createContext, existingArtifacts } from '../run/run-context.ts';
 import type { ContextParts } from '../run/stage.ts';
@@ -78,9 +79,9 @@ async function runTracked(execution: Execution, signal: AbortSignal, log: Metric
     checkResult(result);
     const summary = finish(execution, parts, result);
     status = 'FINISHED';
-    saveState(folder, { status: 'finished' });
+    folder = saveState(folder, { status: 'finished' });
     log.finish(); // Not before: until here, a killed run is resumed by positions in the file.
-    await endLogger(logger, status, output, existingArtifacts(parts.folder, summary.artifacts), parts.folder);
+    await endFinished(folder, logger, summary, output);
     conclude(execution, parts, summary);
     return EXIT.done;
   } catch (error) {
@@ -107,7 +108,13 @@ function tracker(output: Output): ContextParts['track'] {
 }
 
 async function openLogger(
-  { experiment, plan, options, startLogger, output }: Execution,
+  {
+    experiment,
+    plan,
+    options,
+    startLogger,
+    output,
+  }: Pick<Execution, 'experiment' | 'plan' | 'options' | 'startLogger' | 'output'>,
   { state }: RunFolder,
 ): Promise<RunLogger> {
   const none = () =>
@@ -168,10 +175,10 @@ function announce(
   }
 }
 
-/** All that is known before the first step. */
-function logStart({ experiment, plan, commit, fullCommand }: Execution, parts: ContextParts): void {
+/** All that is known before the first step; again when a run is resumed, since it may have been killed before this. */
+function logStart({ experiment, plan, commit: now, fullCommand }: Execution, parts: ContextParts): void {
   const { logger, track, environment: machine, device, threads } = parts;
-  if (plan.resumed && plan.folder.state.trackingId !== undefined) return;
+  const { commit } = plan.folder.state; // That of the start: a resumed run says by which commit it went on.
   const params = Object.entries(flattenPaths(plan.config)).map(([key, value]) => [key, plain(value)]);
   track(() => logger.logParams(Object.fromEntries(params) as Record<string, string | number | boolean>));
   const versions = Object.entries(machine.versions).map(([name, version]) => [`version.${name}`, version]);
@@ -181,6 +188,7 @@ function logStart({ experiment, plan, commit, fullCommand }: Execution, parts: C
     'git.commit': commit ?? 'none',
     ...(commit === null ? {} : { 'mlflow.source.git.commit': commit.replace('-dirty', '') }),
     'git.dirty': String(commit?.endsWith('-dirty') ?? false),
+    ...(now === commit ? {} : { 'git.commit.resumed': now ?? 'none' }),
     device,
     threads: String(threads),
     'environment.cpu': machine.cpu,
@@ -199,8 +207,8 @@ const plain = (value: unknown): string | number | boolean =>
 function finish(execution: Execution, parts: ContextParts, result: RunResult): Summary {
   const { experiment, plan, commit } = execution;
   const { log, logger, track, folder, artifacts, stopwatch, device } = parts;
-  const last = log.records.at(-1)?.step ?? 0;
   const baselines = result.baselines ?? {};
+  const last = lastStep(log.records, Object.keys(result.metrics)) ?? 0;
   track(() => logger.logMetrics(result.metrics, last));
   for (const [model, metrics] of Object.entries(baselines)) {
     const named = Object.entries(metrics).map(([name, value]) => [`baselines/${model}/${name}`, value]);
@@ -223,6 +231,12 @@ function finish(execution: Execution, parts: ContextParts, result: RunResult): S
   return summary;
 }
 
+/** The last step with one of these metrics, or else of any: what was logged of another model may have gone on for longer. */
+function lastStep(records: readonly MetricRecord[], names: readonly string[]): number | undefined {
+  const own = records.findLast(({ metrics }) => names.some((name) => Object.hasOwn(metrics, name)));
+  return (own ?? records.at(-1))?.step;
+}
+
 function writeReport(
   { experiment, plan, command }: Execution,
   { folder, figures, environment: machine, log }: ContextParts,
@@ -238,7 +252,7 @@ function writeReport(
     claim: experiment.claim,
     id: plan.folder.state.id,
     startedAt: plan.folder.state.startedAt,
-    steps: log.records.at(-1)?.step,
+    steps: lastStep(log.records, Object.keys(summary.metrics)),
     defaults: defaultSettings(experiment),
     environment: machine,
     figures: shown,
@@ -265,22 +279,54 @@ export function copySummary(file: string, copy: string, summary: unknown): void 
   }
 }
 
+/** Leaves the artifacts of a finished run with MLflow, and remembers when that is done. */
+async function endFinished(
+  folder: RunFolder,
+  logger: RunLogger,
+  { artifacts }: Pick<Summary, 'artifacts'>,
+  output: Output,
+): Promise<void> {
+  const there = existingArtifacts(folder.path, [...artifacts, 'summary.json']);
+  const whole = await endLogger(logger, 'FINISHED', output, there, folder.path);
+  if (whole && logger.id !== '') saveState(folder, { tracked: true });
+}
+
+/** For a run that was killed after its end and before MLflow had all of it. */
+export async function completeTracking(
+  execution: Pick<Execution, 'experiment' | 'plan' | 'options' | 'startLogger' | 'output'>,
+  summary: Summary,
+): Promise<void> {
+  const { plan, options, output } = execution;
+  const { trackingId, tracked } = plan.folder.state;
+  if (!options.tracking || trackingId === undefined || tracked === true) return;
+  const logger = await openLogger(execution, plan.folder);
+  if (logger.id !== '') await endFinished(plan.folder, logger, summary, output);
+}
+
+/** @returns whether nothing went wrong; each problem is shown once */
 async function endLogger(
   logger: RunLogger,
   status: RunEnd,
   output: Output,
   artifacts: readonly string[],
   folder: string,
-): Promise<void> {
-  try {
-    for (const name of [...artifacts, 'summary.json']) {
-      const at = name.lastIndexOf('/');
-      await logger.logArtifact(join(folder, name), at < 0 ? undefined : name.slice(0, at));
+): Promise<boolean> {
+  const problems = new Set<string>();
+  const attempt = async (call: () => void | Promise<void>) => {
+    try {
+      await call();
+    } catch (error) {
+      const { message } = error as Error;
+      if (!problems.has(message)) output.warn(`tracking: ${message}`);
+      problems.add(message);
     }
-    await logger.end(status);
-  } catch (error) {
-    output.warn(`tracking: ${(error as Error).message}`);
+  };
+  for (const name of artifacts) {
+    const at = name.lastIndexOf('/');
+    await attempt(() => logger.logArtifact(join(folder, name), at < 0 ? undefined : name.slice(0, at)));
   }
+  await attempt(() => logger.end(status));
+  return problems.size === 0;
 }
 
 async function endEarly(

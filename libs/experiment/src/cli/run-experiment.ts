@@ -14,11 +14,11 @@ import type { Streams } from '../run/output.ts';
 import type { StartRunLogger } from '../run/run-logger.ts';
 import { startTracking } from '../run/tracking.ts';
 import type { Summary } from '../run/summary.ts';
-import { copySummary, execute } from './execute.ts';
+import { completeTracking, copySummary, execute } from './execute.ts';
+import type { Execution } from './execute.ts';
 import { CommandLineStop, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { planRun } from './plan.ts';
-import type { Plan } from './plan.ts';
 import { quoted } from './reproduce.ts';
 import { schemaOf } from './settings.ts';
 import { showError } from './show-error.ts';
@@ -82,28 +82,32 @@ async function start(
   if (summaryCopy !== undefined) checkWritable(summaryCopy, '--summary');
   const commit = commitText(gitState());
   const plan = planRun(experiment, options, { runs, cwd, commit }, (text) => output.say(text));
-  if (plan.folder.state.status === 'finished') return showFinished(plan, output, summaryCopy);
   const startLogger = surroundings.startLogger ?? startTracking;
+  if (plan.folder.state.status === 'finished') {
+    return showFinished({ experiment, plan, options, output, startLogger, summaryCopy });
+  }
   const fullCommand = [command, ...argv.map(quoted)].join(' ');
   return execute({ experiment, plan, options, output, command, fullCommand, commit, startLogger, summaryCopy });
 }
 
-/** A finished run that is resumed is done already. */
-function showFinished({ folder }: Plan, output: Output, summaryCopy: string | undefined): number {
-  const file = join(folder.path, 'summary.json');
-  output.say(`run ${basename(folder.path)} is finished already`);
-  if (summaryCopy !== undefined) {
-    let summary: Summary;
-    try {
-      summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
-    } catch (cause) {
-      throw new UsageError(
-        `${file}: expected the summary of a finished run, found ${(cause as Error).message}; run it anew`,
-        { cause },
-      );
-    }
-    copySummary(file, summaryCopy, summary);
+/** A finished run that is resumed is done already; MLflow may lack its end. */
+async function showFinished(
+  execution: Pick<Execution, 'experiment' | 'plan' | 'options' | 'output' | 'startLogger' | 'summaryCopy'>,
+): Promise<number> {
+  const { plan, output, summaryCopy } = execution;
+  const file = join(plan.folder.path, 'summary.json');
+  output.say(`run ${basename(plan.folder.path)} is finished already`);
+  let summary: Summary;
+  try {
+    summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
+  } catch (cause) {
+    throw new UsageError(
+      `${file}: expected the summary of a finished run, found ${(cause as Error).message}; run it anew`,
+      { cause },
+    );
   }
+  await completeTracking(execution, summary);
+  if (summaryCopy !== undefined) copySummary(file, summaryCopy, summary);
   output.result(file);
   return EXIT.done;
 }

@@ -24,8 +24,11 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let distance = Math.max(1, Math.floor(name.length * 0.4)) + 0.25;
   for (const candidate of known) {
-    const d = editDistance(name, candidate);
+    // A forgotten hyphen is no mistake to count: "nfnp" is near "nfn-np".
+    const d = Math.min(editDistance(name, candidate), editDistance(plain(name), plain(candidate)) + 0.1);
     if (d < distance) [best, distance] = [candidate, d];
   }
   return best;
 }
+
+const plain = (name: string): string => name.replaceAll(/[-_. ]/g, '');

@@ -15,8 +15,12 @@ interface CliProgress {
 }
 
 export interface Progress {
-  /** @param done how many are done in all @param metric what to show beside, e.g. `loss 0.213` */
-  update(done: number, metric?: string): void;
+  /**
+   * @param done how many are done in all
+   * @param metric what to show beside, e.g. `loss 0.213`; the one before when absent
+   * @param begun with the share of what is under way; rate and remaining time go by it where much is done at once
+   */
+  update(done: number, metric?: string, begun?: number): void;
   stop(): void;
 }
 
@@ -35,15 +39,25 @@ const nextLineAfter = (elapsed: number): number => Math.min(60, Math.max(5, elap
 
 /** Rates are averaged over this many seconds, so that they follow a change but don't jitter. */
 const RATE_WINDOW = 20;
+/** Seconds without an update, and how many times the usual wait, from which on the process must have been paused. */
+const PAUSE = 30;
+const PAUSE_WAITS = 20;
 
 export class RateMeter {
+  /** Seconds in pauses, which don't count. */
+  #paused = 0;
   #points: { readonly time: number; readonly done: number }[];
 
   constructor(done: number, time: number) {
     this.#points = [{ time, done }];
   }
 
-  add(done: number, time: number): void {
+  add(done: number, clock: number): void {
+    const [first, last] = [this.#points[0]!, this.#points.at(-1)!];
+    const usual = (last.time - first.time) / Math.max(1, this.#points.length - 1);
+    const gap = clock - this.#paused - last.time;
+    if (this.#points.length > 2 && gap > Math.max(PAUSE, PAUSE_WAITS * usual)) this.#paused += gap - usual;
+    const time = clock - this.#paused;
     this.#points.push({ time, done });
     const from = this.#points.findLastIndex((point) => point.time < time - RATE_WINDOW);
     if (from > 0) this.#points = this.#points.slice(from);
@@ -68,19 +82,20 @@ export function startProgress(output: Output, { label, total, unit = 'steps', do
   if (output.quiet) return { update: () => undefined, stop: () => undefined };
   const now = () => performance.now() / 1000;
   const meter = new RateMeter(done, now());
-  let [current, shown] = [done, ''];
+  let [current, known, shown] = [done, done, ''];
   const payload = () => {
-    const remaining = meter.rate > 0 ? formatSeconds((total - current) / meter.rate) : '—';
+    const remaining = meter.rate > 0 ? formatSeconds(Math.max(0, total - known) / meter.rate) : '—';
     return { rate: formatRate(meter.rate, unit), remaining, metric: shown === '' ? '' : ` · ${shown}` };
   };
   const view =
     output.streams.stderr.isTTY === true ? barView(output, label, total, unit) : lineView(output, label, total, unit);
   view.start(current, payload());
   return {
-    update(value, metric) {
+    update(value, metric, begun = value) {
       current = value;
+      known = Math.max(known, begun);
       shown = metric ?? shown;
-      meter.add(value, now());
+      meter.add(known, now());
       view.update(current, payload());
     },
     stop: () => view.stop(current, payload()),

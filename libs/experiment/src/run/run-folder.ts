@@ -1,6 +1,18 @@
 /** @file The folder of a run, its state, and finding one to go on with. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 import { z } from 'zod';
@@ -19,6 +31,8 @@ const runState = z.object({
   commit: z.string().nullable(),
   /** Id of the run in MLflow, once there is one. */
   trackingId: z.string().optional(),
+  /** Whether MLflow has the artifacts and the end of a finished run. */
+  tracked: z.boolean().optional(),
   problem: z.string().optional(),
 });
 /** `run.json`: what is needed to find the run again and to go on with it. */
@@ -186,20 +200,72 @@ export const shownPath = (path: string, cwd: string): string => {
  */
 export function lockRun(path: string): () => void {
   const file = join(path, 'lock');
-  for (;;) {
-    try {
-      writeFileSync(file, `${process.pid}\n`, { flag: 'wx' });
-      return () => rmSync(file, { force: true });
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw new OutputError("the run's lock", file, cause);
-    }
-    const owner = Number.parseInt(readFileSync(file, 'utf8'), 10);
-    if (owner !== process.pid && isAlive(owner)) {
-      throw new UsageError(
-        `${path}: process ${owner} is writing this run; wait for it or stop it (if it isn't one, remove ${file})`,
-      );
-    }
-    rmSync(file, { force: true });
+  const mine = `${file}.${process.pid}`;
+  try {
+    // Written aside and linked, so that nobody ever sees a lock without its owner.
+    writeFileSync(mine, `${process.pid}\n`);
+    while (!linked(mine, file)) removeLeftLock(path, file);
+  } catch (cause) {
+    throw cause instanceof UsageError ? cause : new OutputError("the run's lock", file, cause);
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  return () => rmSync(file, { force: true });
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.includes(code)) throw cause;
+    return copied(from, to);
+  }
+}
+
+/** What file systems without hard links say. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+function copied(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw cause;
+  }
+}
+
+/** Takes the lock of a process that is gone out of the way. @throws {UsageError} when its owner lives */
+function removeLeftLock(path: string, file: string): void {
+  const owner = ownerOf(file);
+  if (owner === undefined) return;
+  if (owner !== process.pid && isAlive(owner)) {
+    throw new UsageError(
+      `${path}: process ${owner} is writing this run; wait for it or stop it (if it isn't one, remove ${file})`,
+    );
+  }
+  // Renamed first: of several that find it at once, one gets it, and none removes a lock that another took meanwhile.
+  const aside = `${file}.${process.pid}.left`;
+  try {
+    renameSync(file, aside);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw cause;
+  }
+  if (ownerOf(aside) !== owner) linked(aside, file);
+  rmSync(aside, { force: true });
+}
+
+/** Undefined when there is no lock. */
+function ownerOf(file: string): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(file, 'utf8'), 10);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw cause;
   }
 }
 
