@@ -60,7 +60,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
     sizes: [2, 32, 32, 1],
     outputs: 10,
     parameterCount: 1_060_000,
-    departs: 'nothing',
+    departs: 'nothing; the published count is rounded',
   },
   create: (architecture, outputs, settings) => {
     const names = architecture.parameters.map(({ name }) => name);
