@@ -19,6 +19,8 @@ export interface H5Contents {
 }
 
 const SIGNATURE = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
+/** HDF5's superblock, versions 2 and 3: the signature, the version, and where the file ends. */
+const [SUPERBLOCK, VERSION_AT, END_AT] = [48, 8, 28];
 /** A read goes through the wasm heap, which never shrinks: in pieces of about this many bytes. */
 const PIECE = 64 * 2 ** 20;
 const dtypes: { readonly [name: string]: string } = { Float32Array: '<f', Int32Array: '<i', Uint8Array: '<B' };
@@ -212,7 +214,7 @@ function joined(parts: readonly H5Array[]): H5Array {
 
 /** Looked at before HDF5 is, since HDF5 prints a page of its own for every file that it can't open. */
 function checkSignature(file: string): void {
-  const start = Buffer.alloc(SIGNATURE.length);
+  const start = Buffer.alloc(SUPERBLOCK);
   let size: number;
   try {
     const fd = openSync(file, 'r');
@@ -231,12 +233,21 @@ function checkSignature(file: string): void {
       { cause },
     );
   }
-  if (!start.equals(SIGNATURE)) {
+  if (!start.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
     throw new ZooError('openZoo', {
       file,
       expected: 'an HDF5 file',
       found: `a file of ${size} bytes that starts otherwise`,
       remedy: 'check the path, or generate the zoo again',
+    });
+  }
+  const end = start.readUInt8(VERSION_AT) >= 2 ? start.readBigUInt64LE(END_AT) : 0n;
+  if (size < end) {
+    throw new ZooError('openZoo', {
+      file,
+      expected: `${end} bytes, as its start says`,
+      found: String(size),
+      remedy: 'it was cut short: delete it and generate again with --resume',
     });
   }
 }
