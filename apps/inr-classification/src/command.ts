@@ -21,6 +21,14 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
   }
 }
 
+/** The end of a command's --help: commands to copy, each by what follows `npx nx run inr-classification:<target>`, and exit codes. */
+export const helpAfter = (target: string, examples: readonly string[]): string =>
+  `
+Examples:
+${examples.map((more) => `  npx nx run inr-classification:${target} ${more}`.trimEnd()).join('\n')}
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+
 /** Folder of the newest finished run. @throws {UsageError} when there is none */
 export function newestRun(runs = 'runs'): string {
   const finished = (existsSync(runs) ? readdirSync(runs) : [])

@@ -1,12 +1,15 @@
 /** @file `nx run inr-classification:evaluate`: a trained classifier on a zoo's split. */
-import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-import { openZoo, SPLITS } from '@weightspace/zoo';
+import { deviceSettings } from '@weightspace/compute';
+import { checkWritable, commitText, gitState, Stopwatch, writeJson } from '@weightspace/experiment';
+import type { Summary } from '@weightspace/experiment';
+import { SPLITS } from '@weightspace/zoo';
 import type { SplitName } from '@weightspace/zoo';
 import { Command, Option } from 'commander';
 
 import { compileLogits } from './classifier.ts';
-import { newestRun, runCommand } from './command.ts';
+import { helpAfter, newestRun, readJson, runCommand } from './command.ts';
 import { checkArchitecture, loadClassifier } from './saved-classifier.ts';
 import { accuracy, predict } from './train-classifier.ts';
 import { loadZooData } from './zoo-data.ts';
@@ -24,28 +27,50 @@ async function main(): Promise<void> {
     .option('--run <folder>', 'folder of a finished training; the newest when absent')
     .option('--zoo <path>', 'folder or file of the zoo', 'data/mnist-siren/sample')
     .addOption(new Option('--split <name>', 'which networks').choices(SPLITS).default('test'))
-    .option('--summary <file>', 'write the numbers as JSON')
+    .option('--summary <file>', 'write a summary as JSON, of the same form as that of a training')
+    .addHelpText(
+      'after',
+      helpAfter('evaluate', ['', '-- --split train', '-- --zoo zoos/mnist-siren-dws-10000 --run runs/<run>']),
+    )
     .exitOverride();
   const options = command.parse().opts<Options>();
-  const classifier = loadClassifier(options.run ?? newestRun());
-  const zoo = await openZoo(options.zoo);
-  checkArchitecture(classifier, options.zoo, zoo.architecture);
-  zoo.close();
-  const data = await loadZooData(options.zoo);
+  if (options.summary !== undefined) checkWritable(options.summary, '--summary');
+  const watch = new Stopwatch();
+  const run = options.run ?? newestRun();
+  const classifier = loadClassifier(run);
+  const data = await loadZooData(options.zoo, 0, [options.split]);
+  checkArchitecture(classifier, options.zoo, data.architecture);
   const rows = data[options.split];
   const logits = compileLogits(classifier.model);
   const predictions = await predict(logits, classifier.params, classifier.fixed, data, rows);
+  await logits.release();
   const share = accuracy(predictions, data, rows);
   const half = 1.96 * Math.sqrt((share * (1 - share)) / rows.length);
   process.stdout.write(
-    `${options.split} accuracy ${(100 * share).toFixed(2)} % ± ${(100 * half).toFixed(2)} on ${rows.length} networks of ${options.zoo}\n`,
+    `${options.split} accuracy ${(100 * share).toFixed(2)} % ± ${(100 * half).toFixed(2)} on ${rows.length} networks of ${options.zoo} by ${run}\n`,
   );
-  if (options.summary !== undefined)
-    writeFileSync(
-      options.summary,
-      `${JSON.stringify({ [`${options.split}/accuracy`]: share, networks: rows.length }, null, 2)}\n`,
-    );
-  await logits.release();
+  if (options.summary === undefined) return;
+  const summary: Summary = {
+    experiment: 'inr-classification:evaluate',
+    config: { run, zoo: options.zoo, split: options.split },
+    seed: seedOf(run),
+    metrics: { [`${options.split}/accuracy`]: share, [`${options.split}/networks`]: rows.length },
+    baselines: {},
+    seconds: Math.round(watch.seconds * 1000) / 1000,
+    device: deviceSettings().device,
+    commit: commitText(gitState()),
+    artifacts: [],
+  };
+  writeJson(options.summary, summary, 'the summary');
+}
+
+/** The seed that the classifier was trained with; 0 where its folder doesn't say. */
+function seedOf(run: string): number {
+  try {
+    return (readJson(join(run, 'config.json')) as { seed?: number }).seed ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 await runCommand(main);

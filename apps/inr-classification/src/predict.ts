@@ -8,7 +8,7 @@ import { openZoo } from '@weightspace/zoo';
 import { Command, InvalidArgumentError } from 'commander';
 
 import { compileLogits } from './classifier.ts';
-import { newestRun, runCommand } from './command.ts';
+import { helpAfter, newestRun, runCommand } from './command.ts';
 import { checkArchitecture, loadClassifier } from './saved-classifier.ts';
 import type { Classifier } from './saved-classifier.ts';
 import { logitsOf } from './train-classifier.ts';
@@ -31,6 +31,14 @@ async function main(): Promise<void> {
     .option('--run <folder>', 'folder of a finished training; the newest when absent')
     .option('--limit <n>', 'networks of a zoo to read', wholeNumber, 10)
     .option('--json', 'one JSON object per network', false)
+    .addHelpText(
+      'after',
+      helpAfter('predict', [
+        '-- data/mnist-siren/sample',
+        '-- data/mnist-siren/sample/shard-0019.h5 --limit 3 --json',
+        '-- network.safetensors --run runs/<run>',
+      ]),
+    )
     .exitOverride();
   const options = command.parse().opts<Options>();
   const classifier = loadClassifier(options.run ?? newestRun());
@@ -76,7 +84,7 @@ function oneNetwork(file: string, arrays: NdArrays, { architecture }: Classifier
       if (found?.shape.join() !== shape.join() || found.dtype !== 'float32') {
         const there = found
           ? `${found.dtype} [${found.shape.join(', ')}]`
-          : `nothing (the file has ${Object.keys(arrays).join(', ')})`;
+          : `nothing (the file has ${listed(Object.keys(arrays))})`;
         throw new UsageError(
           `${file}: expected ${name} as float32 [${shape.join(', ')}], found ${there}; the classifier reads networks ${architecture.signature}`,
         );
@@ -85,6 +93,11 @@ function oneNetwork(file: string, arrays: NdArrays, { architecture }: Classifier
     }),
   );
 }
+
+const listed = (names: readonly string[], most = 6): string =>
+  names.length === 0
+    ? 'no tensors'
+    : `${names.slice(0, most).join(', ')}${names.length > most ? `, … ${names.length} tensors in all` : ''}`;
 
 function softmax(row: readonly number[]): number[] {
   const largest = Math.max(...row);

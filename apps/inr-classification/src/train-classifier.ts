@@ -25,6 +25,7 @@ export interface TrainingSettings {
 }
 
 export interface TrainingHooks {
+  /** The step counts updates of the parameters, from 1. */
   readonly logMetrics: (metrics: { readonly [name: string]: number }, step: number) => void;
   readonly progress: (total: number, done: number) => Progress;
 }
@@ -105,6 +106,7 @@ export async function trainClassifier(
     );
     state = result.state as TrainState;
     at = advance(at, value(result.loss), value(result.accuracy), (performance.now() - started) / 1e3);
+    hooks.logMetrics({ 'train/step-loss': value(result.loss) }, at.step);
     if (at.step % perEpoch === 0) at = await endEpoch(at, perEpoch, epoch, state, fixed, logits, data, settings, hooks);
     progress.update(
       at.step,
@@ -174,6 +176,7 @@ async function endEpoch(
       : {}),
   };
   const named = {
+    epoch: point.epoch,
     'train/loss': point.trainLoss,
     'train/accuracy': point.trainAccuracy,
     'validation/accuracy': point.validationAccuracy,
@@ -181,7 +184,7 @@ async function endEpoch(
   };
   logMetrics(
     Object.fromEntries(Object.entries(named).filter(([, v]) => v !== undefined)) as Record<string, number>,
-    epoch + 1,
+    at.step,
   );
   return { ...at, lossSum: 0, accuracySum: 0, curve: [...at.curve, point] };
 }

@@ -6,8 +6,8 @@ import { takeRows } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 import { mapValues } from '@weightspace/compute';
 import { UsageError } from '@weightspace/experiment';
-import { openZoo } from '@weightspace/zoo';
-import type { SirenRecipe } from '@weightspace/zoo';
+import { openZoo, SPLITS } from '@weightspace/zoo';
+import type { SirenRecipe, SplitName } from '@weightspace/zoo';
 
 /** Networks with a class each. */
 export interface ZooData {
@@ -27,10 +27,15 @@ export interface ZooData {
 
 /**
  * @param trainSize how many of the training networks to use, from the first on; all when 0
+ * @param needed parts that must have networks
  * @throws {ZooError} when the zoo can't be read
- * @throws {UsageError} when it has no labels, or no networks for training or testing
+ * @throws {UsageError} when it has no labels, or no networks of a part that is needed
  */
-export async function loadZooData(path: string, trainSize = 0): Promise<ZooData> {
+export async function loadZooData(
+  path: string,
+  trainSize = 0,
+  needed: readonly SplitName[] = ['train', 'test'],
+): Promise<ZooData> {
   const zoo = await openZoo(resolve(path));
   try {
     if (!zoo.targetNames().includes('label')) {
@@ -40,9 +45,12 @@ export async function loadZooData(path: string, trainSize = 0): Promise<ZooData>
     }
     const labels = zoo.target('label').data as Int32Array;
     const [train, validation, test] = [zoo.rowsOf('train'), zoo.rowsOf('validation'), zoo.rowsOf('test')];
-    if (train.length === 0 || test.length === 0) {
+    const parts = { train, validation, test };
+    const missing = needed.filter((part) => parts[part].length === 0);
+    if (missing.length > 0) {
+      const found = SPLITS.map((part) => `${parts[part].length} ${part}`).join(', ');
       throw new UsageError(
-        `zoo ${path}: expected networks for training and for testing, found ${train.length} and ${test.length}; generate it with both`,
+        `zoo ${path}: expected networks of the ${missing.join(' and the ')} split, found ${found}; choose another ${needed.length > 1 ? 'zoo' : 'split or zoo'}, or generate one with them`,
       );
     }
     if (trainSize > train.length)
@@ -53,7 +61,9 @@ export async function loadZooData(path: string, trainSize = 0): Promise<ZooData>
       recipe: zoo.header.recipe as SirenRecipe,
       weights: zoo.parameters(),
       labels,
-      classes: Array.from({ length: Math.max(...labels) + 1 }, (_, i) => String(i)),
+      classes: Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, i) =>
+        String(i),
+      ),
       psnr: zoo.fit('psnr').data as Float32Array,
       train: trainSize === 0 ? train : train.slice(0, trainSize),
       validation,

@@ -124,9 +124,9 @@ describe('evaluate and predict', () => {
     ]);
     expect(evaluated.code, evaluated.stderr).toBe(0);
     const { metrics } = readJson<Summary>(join(folder, 'whole.json'));
-    expect(readJson<{ 'test/accuracy': number }>(join(folder, 'evaluated.json'))['test/accuracy']).toBe(
-      metrics['test/accuracy'],
-    );
+    const summary = readJson<Summary>(join(folder, 'evaluated.json'));
+    expect(summary.metrics).toEqual({ 'test/accuracy': metrics['test/accuracy'], 'test/networks': 20 });
+    expect(Object.keys(summary)).toEqual(Object.keys(readJson(join(folder, 'whole.json'))));
     const predicted = await runScript('predict.ts', ['--run', await newest(), '--json', '--limit', '3', zoo]);
     const lines = predicted.stdout
       .trim()
@@ -145,6 +145,27 @@ describe('evaluate and predict', () => {
     const ended = await runScript('predict.ts', ['--run', await newest(), other]);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain('train a classifier on such networks');
+  });
+
+  test('refuse a split without networks, and a summary that cannot be written, before they compute', async () => {
+    const empty = await runScript('evaluate.ts', ['--run', await newest(), '--zoo', zoo, '--split', 'validation']);
+    expect(empty.code).toBe(2);
+    expect(empty.stderr).toContain(
+      'expected networks of the validation split, found 40 train, 0 validation, 20 test; choose another split or zoo',
+    );
+    const args = ['--run', await newest(), '--zoo', zoo, '--summary', join(zoo, 'x.json')];
+    const unwritable = await runScript('evaluate.ts', args);
+    expect(unwritable.code).toBe(2);
+    expect(unwritable.stderr).toContain('a part of the path is a file');
+  });
+
+  test('predict refuses tensors that are not a network, and names what it wants', async () => {
+    const file = join(await newest(), 'classifier.safetensors');
+    const ended = await runScript('predict.ts', ['--run', await newest(), file]);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(
+      /expected layer1.weight as float32 \[5, 2\], found nothing \(the file has .*, … \d+ tensors in all\)/,
+    );
   });
 
   test('say where no classifier is', async () => {

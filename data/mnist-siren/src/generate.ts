@@ -2,15 +2,17 @@
 import { join, relative } from 'node:path';
 
 import {
+  commitText,
   EXIT,
   exitCodeOf,
   listenForInterrupt,
   Output,
   startProgress,
+  gitState,
   Stopwatch,
   formatSeconds,
 } from '@weightspace/experiment';
-import { generateZoo, openZoo, sirenRecipes, workerExecutor, ZooError } from '@weightspace/zoo';
+import { generateZoo, openZoo, sirenRecipes, workerExecutor } from '@weightspace/zoo';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { chunksOf, headerOf } from './plan.ts';
@@ -66,10 +68,12 @@ const command = new Command('data-mnist-siren:generate')
     `
 Examples:
   npx nx run data-mnist-siren:generate                                  2,000 + 500 digits, DWS recipe
-  npx nx run data-mnist-siren:generate:full                             60,000 + 10,000 digits
+  npx nx run data-mnist-siren:generate:full                             all of MNIST: 55,000 + 5,000 + 10,000 digits
   npx nx run data-mnist-siren:generate -- --recipe nfn --train 10000    another recipe, another size
 
-A generation that was stopped goes on with --resume, and ends with the same bytes as if it had not been.`,
+A generation that was stopped goes on with --resume, and ends with the same bytes as if it had not been.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).`,
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage));
 
@@ -95,16 +99,17 @@ async function main(): Promise<number> {
       chunks,
       task: { module: new URL('./fit-digits.ts', import.meta.url).href, name: 'fitDigits' },
       executor,
+      ...commitOf(commitText(gitState())),
       resume: settings.resume,
       signal: interrupt.signal,
-      onProgress: ({ rows, resumedRows }) => {
+      onProgress: ({ rows, resumedRows, begunRows }) => {
         progress ??= startProgress(output, {
           label: `fit ${settings.recipe}`,
           total,
           unit: 'digits',
           done: resumedRows,
         });
-        progress.update(rows);
+        progress.update(rows, undefined, begunRows);
       },
     });
     progress?.stop();
@@ -121,6 +126,8 @@ async function main(): Promise<number> {
   }
 }
 
+const commitOf = (commit: string | null): { readonly commit?: string } => (commit === null ? {} : { commit });
+
 /** Median and spread of the fits' quality. */
 async function describe(folder: string): Promise<string> {
   const zoo = await openZoo(folder);
@@ -131,6 +138,6 @@ async function describe(folder: string): Promise<string> {
 }
 
 process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof ZooError || error instanceof RangeError ? EXIT.failed : exitCodeOf(error);
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof RangeError ? EXIT.usage : exitCodeOf(error);
 });

@@ -29,7 +29,7 @@ export const headerOf = ({ recipe, seed }: ZooPlan): ZooHeader => ({
  * The first digits of each part of MNIST, whose order is random already: training digits first, then those for
  * validation from the end of MNIST's training images, then test digits. A digit is in one split only.
  *
- * @throws {RangeError} when MNIST doesn't have as many
+ * @throws {RangeError} when MNIST doesn't have as many, or there are none
  */
 export function membersOf({ train, validation, test }: ZooPlan): Member[] {
   if (train + validation > 60_000 || test > 10_000) {
@@ -37,6 +37,8 @@ export function membersOf({ train, validation, test }: ZooPlan): Member[] {
       `membersOf: MNIST has 60,000 digits for training and validation and 10,000 for testing, asked for ${train} + ${validation} and ${test}`,
     );
   }
+  if (train + validation + test === 0)
+    throw new RangeError('membersOf: a zoo needs digits, asked for 0 + 0 and 0; give --train, --validation or --test');
   const take = (count: number, part: 'train' | 'test', split: number, from = 0): Member[] =>
     Array.from({ length: count }, (_, i) => ({ part, image: from + i, split }));
   return [...take(train, 'train', 0), ...take(validation, 'train', 1, 60_000 - validation), ...take(test, 'test', 2)];

@@ -91,8 +91,11 @@ describe('data-mnist-siren:generate', () => {
     expect(wrong.code).toBe(2);
     expect(wrong.text).toContain('Allowed choices are dws, nfn');
     const tooMany = await generate(join(root, 'wrong'), ['--train', '70000']);
-    expect(tooMany.code).toBe(1);
+    expect(tooMany.code).toBe(2);
     expect(tooMany.text).toContain('asked for 70000 + 0');
+    const none = await generate(join(root, 'wrong'), ['--train', '0', '--test', '0']);
+    expect(none.code).toBe(2);
+    expect(none.text).toContain('membersOf: a zoo needs digits, asked for 0 + 0 and 0');
   });
 });
 

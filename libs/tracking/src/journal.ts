@@ -18,6 +18,8 @@ interface Sent {
   readonly bytes: number;
   /** The run's id on the server, once it has one. */
   readonly run?: string;
+  /** Its address. */
+  readonly server?: string;
 }
 
 /** The journal of one run. Appending never waits for the network; a line is whole or doesn't count. */

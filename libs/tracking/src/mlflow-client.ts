@@ -17,9 +17,9 @@ export class MlflowError extends Error {
     this.code = code;
   }
 
-  /** Whether the same call may go through later. */
+  /** Whether the same call may go through later: also once a password that was wrong or has expired is right. */
   get isPassing(): boolean {
-    return this.status >= 500 || this.status === 429 || this.status === 408;
+    return this.status >= 500 || [401, 403, 408, 429].includes(this.status);
   }
 }
 
@@ -29,11 +29,14 @@ export interface Batch {
   readonly tags: readonly TagEntry[];
 }
 
+/** Bytes per second that an upload is given time for at least. */
+const SLOWEST_UPLOAD = 100_000;
 const JOURNAL_TAG = 'weightspace.journal';
 
 /** One server. Every call may be repeated with the same effect. */
 export class MlflowClient {
-  readonly #base: string;
+  /** Its address, without what doesn't matter. */
+  readonly server: string;
   readonly #timeout: number;
 
   /** @throws {TrackingError} when the address isn't one */
@@ -52,7 +55,7 @@ export class MlflowClient {
         { cause },
       );
     }
-    this.#base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+    this.server = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
     this.#timeout = timeoutMilliseconds;
   }
 
@@ -110,7 +113,7 @@ export class MlflowClient {
     await this.#post('runs/update', { run_id: run, status, ...(endTime === undefined ? {} : { end_time: endTime }) });
   }
 
-  /** Sends a file through the server's artifact proxy. */
+  /** Sends a file through the server's artifact proxy. @throws {TrackingError} when it has none */
   async uploadArtifact(run: string, file: string, path: string): Promise<void> {
     const { run: found } = (await this.#get('runs/get', { run_id: run })) as {
       run: { info: { artifact_uri: string } };
@@ -130,12 +133,12 @@ export class MlflowClient {
     const { size } = statSync(file);
     const body = Readable.toWeb(createReadStream(file)) as ReadableStream;
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) };
-    await this.#fetch(`mlflow-artifacts/artifacts/${target}`, {
-      method: 'PUT',
-      headers,
-      body,
-      duplex: 'half',
-    } as RequestInit);
+    const request = { method: 'PUT', headers, body, duplex: 'half' } as RequestInit;
+    await this.#fetch(
+      `mlflow-artifacts/artifacts/${target}`,
+      request,
+      this.#timeout + Math.ceil(size / SLOWEST_UPLOAD) * 1000,
+    );
   }
 
   #get(path: string, query: { readonly [key: string]: string }): Promise<unknown> {
@@ -151,11 +154,11 @@ export class MlflowClient {
     });
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<unknown> {
-    const response = await fetch(`${this.#base}/api/2.0/${path}`, {
+  async #fetch(path: string, init: RequestInit, timeout = this.#timeout): Promise<unknown> {
+    const response = await fetch(`${this.server}/api/2.0/${path}`, {
       ...init,
       headers: { ...(init.headers as Record<string, string>), ...authorization() },
-      signal: AbortSignal.timeout(this.#timeout),
+      signal: AbortSignal.timeout(timeout),
     });
     const text = await response.text();
     if (response.ok) return text === '' ? {} : (JSON.parse(text) as unknown);

@@ -6,6 +6,7 @@ import { LIMITS } from './entry.ts';
 import type { Journal } from './journal.ts';
 import { batchBody, MlflowError } from './mlflow-client.ts';
 import type { MlflowClient } from './mlflow-client.ts';
+import { TrackingError } from './tracking-error.ts';
 
 interface Pending {
   readonly entry: Entry;
@@ -21,12 +22,15 @@ interface Pending {
  * @throws what the network or a passing failure of the server throws; call again later
  */
 export async function sendJournal(journal: Journal, client: MlflowClient, warn: (text: string) => void): Promise<void> {
+  const { server } = client;
+  // What another server has is nothing here.
+  if ((journal.sent.server ?? server) !== server) journal.acknowledge({ bytes: 0 });
   let run = journal.sent.run;
   for (let pending = journal.unsent(); pending.length > 0; pending = journal.unsent()) {
     const [first] = pending;
     if (first!.entry.kind === 'start') {
       run = await client.run(first!.entry, journal.name);
-      journal.acknowledge({ bytes: first!.end, run });
+      journal.acknowledge({ bytes: first!.end, run, server });
       continue;
     }
     if (run === undefined) throw new Error(`internal: journal ${journal.name} doesn't begin with its start`);
@@ -36,10 +40,11 @@ export async function sendJournal(journal: Journal, client: MlflowClient, warn: 
       if (batch.length > 0) await client.logBatch(run, grouped(batch.map(({ entry }) => entry)));
       else await sendOne(client, run, first!.entry, warn);
     } catch (error) {
-      if (!(error instanceof MlflowError) || error.isPassing) throw error;
+      const isFinal = error instanceof TrackingError || (error instanceof MlflowError && !error.isPassing);
+      if (!isFinal) throw error;
       warn(error.message);
     }
-    journal.acknowledge({ bytes: last.end, run });
+    journal.acknowledge({ bytes: last.end, run, server });
   }
 }
 

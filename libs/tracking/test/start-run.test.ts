@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -90,6 +91,40 @@ describe('a run on a server', () => {
     expect(requests.at(-1)!.path).toBe('mlflow/runs/update');
   });
 
+  test('a server that keeps no artifacts gets all else, and the run its end', async () => {
+    const file = join(folder, 'plot.svg');
+    writeFileSync(file, '<svg/>');
+    const { requests, warnings } = await runOn(
+      ({ path }) =>
+        path.startsWith('mlflow/runs/get')
+          ? { status: 200, body: { run: { info: { artifact_uri: 's3://bucket/1' } } } }
+          : undefined,
+      (run) => {
+        run.logArtifact(file);
+        run.logMetrics({ loss: 1 }, 0);
+      },
+      'proxy',
+    );
+    expect(warnings.join()).toContain(
+      'artifact plot.svg: expected a server that serves artifacts, found s3://bucket/1; start it with --serve-artifacts',
+    );
+    expect(requests.at(-1)!.path).toBe('mlflow/runs/update');
+    expect(batches(requests)).toHaveLength(1);
+  });
+
+  test('a password that is refused for a while loses nothing', async () => {
+    let refusals = 0;
+    const { requests } = await runOn(
+      ({ path }) =>
+        path === 'mlflow/runs/log-batch' && refusals++ < 2
+          ? { status: refusals === 1 ? 401 : 403, body: {} }
+          : undefined,
+      (run) => run.logMetrics({ loss: 0.25 }, 3),
+      'password',
+    );
+    expect(batches(requests)).toHaveLength(3);
+  });
+
   test('sends credentials as MLflow reads them', async () => {
     process.env['MLFLOW_TRACKING_USERNAME'] = 'ann';
     process.env['MLFLOW_TRACKING_PASSWORD'] = 'secret';
@@ -111,10 +146,49 @@ describe('a run on a server', () => {
     );
     expect(await pushJournals(server.uri, journals)).toEqual({ sent: 1, failed: [] });
     expect(batches(server.requests).flatMap((b) => keys(b, 'metrics'))).toHaveLength(1);
+    expect(await pushJournals(server.uri, journals)).toEqual({ sent: 1, failed: [] });
+    expect(batches(server.requests)).toHaveLength(1);
     await server.close();
-    expect((await pushJournals('http://127.0.0.1:9', journals)).failed).toEqual([]);
     writeFileSync(join(journals, 'def.jsonl'), `${JSON.stringify(start)}\n`);
     expect((await pushJournals('http://127.0.0.1:9', journals)).failed.join()).toContain('def: ');
+  });
+});
+
+test('a journal that one server has whole is sent to another one from its start', async () => {
+  const journals = join(folder, 'two');
+  const [first, second] = [await fakeServer(), await fakeServer()];
+  const run = startRun({ experiment: 'e', runName: 'r', uri: first.uri, journalFolder: journals });
+  run.logMetrics({ loss: 1 }, 0);
+  await run.end('FINISHED');
+  expect(await pushJournals(first.uri, journals)).toEqual({ sent: 1, failed: [] });
+  expect(await pushJournals(second.uri, journals)).toEqual({ sent: 1, failed: [] });
+  expect([first, second].map(({ requests }) => batches(requests).length)).toEqual([1, 1]);
+  await Promise.all([first.close(), second.close()]);
+});
+
+describe('tracking:push', () => {
+  const push = (args: readonly string[], uri: string) =>
+    spawnSync(
+      process.execPath,
+      [
+        '--conditions=@weightspace/source',
+        '--import',
+        'ts-blank-space/register',
+        join(import.meta.dirname, '../src/cli.ts'),
+        ...args,
+      ],
+      { encoding: 'utf8', env: { ...process.env, MLFLOW_TRACKING_URI: uri } },
+    );
+  test.each([
+    [['push', '--help'], '', 0, 'Usage: npx nx run tracking:push'],
+    [['push'], '', 2, "error: MLFLOW_TRACKING_URI isn't set"],
+    [['push'], 'mlruns', 2, 'expected http://… or https://…, found mlruns'],
+    [['push', 'nowhere'], 'http://127.0.0.1:9', 2, 'nowhere: expected a folder of journals, found nothing'],
+    [['push', '--all'], 'http://127.0.0.1:9', 2, 'expected push and at most one folder, got push --all'],
+  ])('%j with the address %j ends with code %i', (args, uri, code, text) => {
+    const { status, stdout, stderr } = push(args, uri);
+    expect(stdout + stderr).toContain(text);
+    expect(status).toBe(code);
   });
 });
 

@@ -25,6 +25,8 @@ export interface ZooProgress {
   readonly totalRows: number;
   /** Rows that were there before this call. */
   readonly resumedRows: number;
+  /** `rows` with the share of the shards under way, as far as earlier ones tell; for estimates of the time that is left. */
+  readonly begunRows: number;
   readonly shard?: string;
 }
 
@@ -35,6 +37,8 @@ export interface GenerateOptions {
   /** A function that makes the `ZooRows` of a chunk from its input. */
   readonly task: Omit<Task, 'input'>;
   readonly executor: Executor;
+  /** The commit of the code; listed with each shard. */
+  readonly commit?: string;
   /** Continue what is there; without it, a folder with shards is refused. */
   readonly resume?: boolean;
   readonly onProgress?: (progress: ZooProgress) => void;
@@ -57,13 +61,27 @@ export async function generateZoo(options: GenerateOptions): Promise<boolean> {
     const totalRows = chunks.reduce((sum, { rows }) => sum + rows, 0);
     const resumedRows = totalRows - missing.reduce((sum, { rows }) => sum + rows, 0);
     let rows = resumedRows;
-    onProgress?.({ rows, totalRows, resumedRows });
-    await runAll(missing, options, (entry) => {
-      appendManifest(folder, entry);
-      done.set(entry.shard, entry);
-      rows += entry.rows;
-      onProgress?.({ rows, totalRows, resumedRows, shard: entry.shard });
-    });
+    const underWay = new UnderWay();
+    const tell = (shard?: string) =>
+      onProgress?.({
+        rows,
+        totalRows,
+        resumedRows,
+        begunRows: rows + underWay.rows,
+        ...(shard === undefined ? {} : { shard }),
+      });
+    tell();
+    const timer = setInterval(() => underWay.isKnown && tell(), 1000);
+    try {
+      await runAll(missing, options, underWay, (entry) => {
+        appendManifest(folder, entry);
+        done.set(entry.shard, entry);
+        rows += entry.rows;
+        tell(entry.shard);
+      });
+    } finally {
+      clearInterval(timer);
+    }
     if (done.size === chunks.length) rewriteManifest(folder, [...done.values()]);
     return done.size === chunks.length;
   } finally {
@@ -152,10 +170,39 @@ function flat(value: unknown, path = ''): Map<string, string> {
   );
 }
 
+/** What the shards that are being made amount to, by how long the last ones took. */
+class UnderWay {
+  readonly #started = new Map<Chunk, number>();
+  /** Seconds per row of the last shards. */
+  #paces: number[] = [];
+
+  get isKnown(): boolean {
+    return this.#paces.length > 0;
+  }
+
+  get rows(): number {
+    const pace = this.#paces.toSorted((a, b) => a - b)[this.#paces.length >> 1];
+    if (pace === undefined) return 0;
+    const now = performance.now();
+    return [...this.#started].reduce((sum, [{ rows }, at]) => sum + Math.min(rows, (now - at) / 1000 / pace), 0);
+  }
+
+  start(chunk: Chunk): void {
+    this.#started.set(chunk, performance.now());
+  }
+
+  end(chunk: Chunk): void {
+    const seconds = (performance.now() - this.#started.get(chunk)!) / 1000;
+    this.#started.delete(chunk);
+    this.#paces = [...this.#paces, seconds / Math.max(1, chunk.rows)].slice(-15);
+  }
+}
+
 /** As many chunks at once as the executor runs; the first failure stops new ones and is thrown when the others are done. */
 async function runAll(
   chunks: readonly Chunk[],
   options: GenerateOptions,
+  underWay: UnderWay,
   onDone: (entry: ManifestEntry) => void,
 ): Promise<void> {
   const { executor, signal } = options;
@@ -164,8 +211,11 @@ async function runAll(
   const worker = async () => {
     while (next < chunks.length && failure === undefined && !signal?.aborted) {
       const chunk = chunks[next++]!;
+      underWay.start(chunk);
       try {
-        onDone(await makeShard(chunk, options));
+        const entry = await makeShard(chunk, options);
+        underWay.end(chunk);
+        onDone(entry);
       } catch (error) {
         failure ??= error;
       }
@@ -175,7 +225,10 @@ async function runAll(
   if (failure !== undefined) throw failure;
 }
 
-async function makeShard(chunk: Chunk, { folder, header, task, executor }: GenerateOptions): Promise<ManifestEntry> {
+async function makeShard(
+  chunk: Chunk,
+  { folder, header, task, executor, commit }: GenerateOptions,
+): Promise<ManifestEntry> {
   const file = join(folder, chunk.shard);
   const rows = (await runTask({ ...task, input: chunk.input }, chunk, executor)) as ZooRows;
   if (rows.split.length !== chunk.rows)
@@ -183,7 +236,8 @@ async function makeShard(chunk: Chunk, { folder, header, task, executor }: Gener
       `internal: ${task.name} made ${rows.split.length} rows for ${chunk.shard}, which has ${chunk.rows}`,
     );
   const digest = await writeShard(file, header, rows);
-  return { shard: chunk.shard, rows: chunk.rows, sha256: digest, networks: chunk.networks };
+  const entry = { shard: chunk.shard, rows: chunk.rows, sha256: digest, networks: chunk.networks };
+  return commit === undefined ? entry : { ...entry, commit };
 }
 
 /** A worker that dies takes one task with it, which is tried once more. */

@@ -20,10 +20,26 @@ export interface ManifestEntry {
   readonly sha256: string;
   /** First and last number of its networks, as the generator counts them. */
   readonly networks: readonly [number, number];
+  /** The code that made it, `-dirty` where files differed from it. Here and not in the shard, whose bytes depend on the plan alone. */
+  readonly commit?: string;
 }
 
 export const MANIFEST = 'manifest.jsonl';
 export const SPEC = 'zoo.json';
+
+/** Shards that a zoo is to have; undefined where no `zoo.json` says so, as in a zoo that was put together by hand. */
+export function plannedShards(folder: string): number | undefined {
+  const file = join(folder, SPEC);
+  if (!existsSync(file)) return undefined;
+  let spec: { readonly shards?: readonly unknown[] } | null;
+  try {
+    spec = JSON.parse(readFileSync(file, 'utf8')) as typeof spec;
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ZooError('openZoo', { file, expected: 'JSON', found, remedy: 'restore the file' }, { cause });
+  }
+  return spec?.shards?.length;
+}
 
 export const manifestPath = (folder: string): string => join(folder, MANIFEST);
 

@@ -6,7 +6,8 @@ import type { Architecture } from '@weightspace/architecture';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 
 import { isZooFolder } from './generate-zoo.ts';
-import { manifestPath, readManifest } from './manifest.ts';
+import type { ManifestEntry } from './manifest.ts';
+import { manifestPath, plannedShards, readManifest, SPEC } from './manifest.ts';
 import { openShard, sha256 } from './shard.ts';
 import type { OpenShard, ZooHeader } from './shard.ts';
 import { ZooError } from './zoo-error.ts';
@@ -15,11 +16,16 @@ export type SplitName = 'train' | 'validation' | 'test';
 export const SPLITS: readonly SplitName[] = ['train', 'validation', 'test'];
 
 export interface OpenZooOptions {
-  /** `sha256` reads every byte once; by default for zoos up to 200 MB, `size` otherwise. */
+  /**
+   * `sha256` reads every byte once, about a second per GB; the default for zoos up to 2 GB. Otherwise `size`: HDF5 notices
+   * a file that was cut, but no changed byte among the weights.
+   */
   readonly verify?: 'sha256' | 'size';
+  /** Also open a zoo whose generation isn't finished, with the shards that it has. */
+  readonly unfinished?: boolean;
 }
 
-const SMALL = 200 * 2 ** 20;
+const SMALL = 2 * 2 ** 30;
 
 /**
  * Opens a zoo's folder, or one of its files.
@@ -35,7 +41,7 @@ export async function openZoo(path: string, options: OpenZooOptions = {}): Promi
       remedy: 'check the path, or generate the zoo',
     });
   }
-  if (!statSync(path).isDirectory()) return new Zoo(path, [await openShard(path)]);
+  if (!statSync(path).isDirectory()) return new Zoo(path, [await openShard(path)], []);
   if (!isZooFolder(path)) {
     throw new ZooError('openZoo', {
       file: path,
@@ -53,35 +59,58 @@ export async function openZoo(path: string, options: OpenZooOptions = {}): Promi
       remedy: 'continue its generation with --resume',
     });
   }
+  const planned = plannedShards(path);
+  if (planned !== undefined && entries.length < planned && options.unfinished !== true) {
+    throw new ZooError('openZoo', {
+      file: manifestPath(path),
+      expected: `${planned} shards, as ${SPEC} says`,
+      found: String(entries.length),
+      remedy: 'continue its generation with --resume',
+    });
+  }
   const total = entries.reduce(
     (sum, { shard }) => sum + (statSync(join(path, shard), { throwIfNoEntry: false })?.size ?? 0),
     0,
   );
   const verify = options.verify ?? (total <= SMALL ? 'sha256' : 'size');
   const shards: OpenShard[] = [];
-  for (const entry of entries) {
-    const file = join(path, entry.shard);
-    if (verify === 'sha256' && existsSync(file)) await checkDigest(file, entry.sha256);
-    const shard = await openShard(file);
-    shards.push(shard);
-    if (shard.rows !== entry.rows) {
-      throw new ZooError('openZoo', {
-        file,
-        expected: `${entry.rows} networks, as the manifest says`,
-        found: String(shard.rows),
-        remedy: 'delete the file and generate again with --resume',
-      });
-    }
-    if (shard.architecture.signature !== shards[0]!.architecture.signature) {
-      throw new ZooError('openZoo', {
-        file,
-        expected: `networks ${shards[0]!.architecture.signature}`,
-        found: shard.architecture.signature,
-        remedy: 'the folder mixes two zoos: generate it again',
-      });
-    }
+  try {
+    for (const entry of entries) shards.push(await openListed(path, entry, verify, shards[0]));
+  } catch (error) {
+    for (const { h5 } of shards) h5.close();
+    throw error;
   }
-  return new Zoo(path, shards);
+  return new Zoo(path, shards, [...new Set(entries.flatMap(({ commit }) => commit ?? []))]);
+}
+
+/** A shard that is what the manifest says and of the architecture of the others. */
+async function openListed(
+  path: string,
+  entry: ManifestEntry,
+  verify: 'sha256' | 'size',
+  first: OpenShard | undefined,
+): Promise<OpenShard> {
+  const file = join(path, entry.shard);
+  if (verify === 'sha256' && existsSync(file)) await checkDigest(file, entry.sha256);
+  const shard = await openShard(file);
+  const { signature } = shard.architecture;
+  const problem =
+    shard.rows !== entry.rows
+      ? {
+          expected: `${entry.rows} networks, as the manifest says`,
+          found: String(shard.rows),
+          remedy: 'delete the file and generate again with --resume',
+        }
+      : first !== undefined && signature !== first.architecture.signature
+        ? {
+            expected: `networks ${first.architecture.signature}`,
+            found: signature,
+            remedy: 'the folder mixes two zoos: generate it again',
+          }
+        : undefined;
+  if (problem === undefined) return shard;
+  shard.h5.close();
+  throw new ZooError('openZoo', { file, ...problem });
 }
 
 async function checkDigest(file: string, expected: string): Promise<void> {
@@ -103,10 +132,13 @@ export class Zoo {
   readonly architecture: Architecture;
   /** How many networks. */
   readonly count: number;
+  /** Commits of the code that made it, as its manifest lists them. */
+  readonly commits: readonly string[];
   readonly #shards: readonly OpenShard[];
 
-  constructor(path: string, shards: readonly OpenShard[]) {
+  constructor(path: string, shards: readonly OpenShard[], commits: readonly string[]) {
     this.path = path;
+    this.commits = commits;
     this.#shards = shards;
     this.header = shards[0]!.header;
     this.architecture = shards[0]!.architecture;

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,6 +16,7 @@ import { initialize, siren } from '@weightspace/architecture';
 import { ndarray, RandomStream } from '@weightspace/compute';
 import { generateZoo, inlineExecutor, openZoo, workerExecutor, writeShard, ZooError } from '@weightspace/zoo';
 import type { Chunk, GenerateOptions } from '@weightspace/zoo';
+import h5wasm from 'h5wasm/node';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { makeRows } from './task.ts';
@@ -104,6 +104,32 @@ describe('a zoo', () => {
   });
 });
 
+test('its progress counts what several workers have under way', async () => {
+  const executor = { ...inlineExecutor(), width: 2 };
+  const run: typeof executor.run = async (given) => {
+    await new Promise((done) => setTimeout(done, 200));
+    return inlineExecutor().run(given);
+  };
+  const seen: number[][] = [];
+  const onProgress: GenerateOptions['onProgress'] = ({ rows, begunRows }) => void seen.push([rows, begunRows]);
+  await generateZoo(options(newFolder(), { executor: { ...executor, run }, onProgress }));
+  expect(seen.map(([rows]) => rows)).toEqual([0, 4, 8, 12]);
+  expect(seen[0]![1]).toBe(0);
+  expect(seen[1]![1]).toBeGreaterThan(7); // The second shard was begun with the first, and is nearly done.
+  expect(seen.at(-1)![1]).toBe(12);
+});
+
+test('the commit is listed with each shard, and not in its bytes', async () => {
+  const [first, second] = [newFolder(), newFolder()];
+  await generateZoo(options(first, { commit: 'a'.repeat(40) }));
+  await generateZoo(options(second, { commit: 'b'.repeat(40) }));
+  const shards = (folder: string) => Object.entries(bytesOf(folder)).filter(([name]) => name !== 'manifest.jsonl');
+  expect(shards(second)).toEqual(shards(first));
+  const zoo = await openZoo(second);
+  expect(zoo.commits).toEqual(['b'.repeat(40)]);
+  zoo.close();
+});
+
 describe('generateZoo refuses', () => {
   test('a folder that holds shards already, unless told to resume', async () => {
     const folder = newFolder();
@@ -131,7 +157,22 @@ describe('generateZoo refuses', () => {
     );
     lock(spawnSync('true').pid);
     expect(await generateZoo(options(folder))).toBe(true);
-    expect(existsSync(join(folder, '.lock'))).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+  test('a lock of another host, which only a person can judge', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, '.lock'), JSON.stringify({ pid: 1, host: 'elsewhere', since: 'then' }));
+    expect((await problemOf(generateZoo(options(folder)))).message).toContain(
+      'found process 1 on elsewhere, since then; two processes may not write one zoo: wait for it, stop it, or choose another folder; if it is gone, remove this file',
+    );
+  });
+  test.runIf(process.platform === 'linux')('no lock of a process whose number another one has by now', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const earlier = { pid: process.ppid, host: hostname(), since: 'then', started: '1' };
+    writeFileSync(join(folder, '.lock'), JSON.stringify(earlier));
+    expect(await generateZoo(options(folder))).toBe(true);
   });
   test('a place where no folder can be', async () => {
     const file = newFolder();
@@ -245,8 +286,66 @@ describe('openZoo refuses', () => {
       },
       'manifest.jsonl at line 4: expected a shard with its rows and SHA-256, found shard',
     ],
+    [
+      'a zoo whose generation was stopped',
+      async () => {
+        const folder = await made();
+        const file = join(folder, 'manifest.jsonl');
+        writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, 2).join('\n') + '\n');
+        return folder;
+      },
+      'manifest.jsonl: expected 3 shards, as zoo.json says, found 2; continue its generation with --resume',
+    ],
+    [
+      'a manifest without a shard',
+      async () => {
+        const folder = newFolder();
+        mkdirSync(folder);
+        writeFileSync(join(folder, 'manifest.jsonl'), '');
+        return folder;
+      },
+      'manifest.jsonl: expected finished shards, found none; continue its generation with --resume',
+    ],
+    [
+      'a plan that is cut short',
+      async () => {
+        const folder = await made();
+        truncateSync(join(folder, 'zoo.json'), 20);
+        return folder;
+      },
+      /zoo.json: expected JSON, found .*; restore the file/,
+    ],
   ])('%s', async (_, make, text) => {
     expect((await problemOf(openZoo(await make()))).message).toMatch(text);
+  });
+
+  test('another number of networks than is listed, and shards of two architectures', async () => {
+    const folder = await made();
+    const file = join(folder, 'manifest.jsonl');
+    const lines = readFileSync(file, 'utf8');
+    writeFileSync(file, lines.replace('"rows":4', '"rows":5'));
+    expect((await problemOf(openZoo(folder))).message).toContain(
+      'shard-0.h5: expected 5 networks, as the manifest says, found 4; delete the file and generate again with --resume',
+    );
+    writeFileSync(file, lines);
+    const other = siren({ sizes: [2, 4, 1] });
+    await writeShard(
+      join(folder, 'shard-1.h5'),
+      { ...header, architecture: other.spec },
+      makeRows({ first: 0, count: 4, sizes: [2, 4, 1] }),
+    );
+    expect((await problemOf(openZoo(folder, { verify: 'size' }))).message).toContain(
+      `shard-1.h5: expected networks ${architecture.signature}, found ${other.signature}; the folder mixes two zoos`,
+    );
+  });
+
+  test('unfinished zoos, unless they are asked for', async () => {
+    const folder = await made();
+    const file = join(folder, 'manifest.jsonl');
+    writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, 1).join('\n') + '\n');
+    const zoo = await openZoo(folder, { unfinished: true });
+    expect(zoo.count).toBe(4);
+    zoo.close();
   });
 
   test('a file of another schema, and one whose arrays are not of its architecture', async () => {
@@ -257,11 +356,35 @@ describe('openZoo refuses', () => {
       'at parameters/layer1.weight: expected shape [4, 4, 2], found [4, 3, 2]',
     );
     await writeShard(file, header, rows);
-    const bytes = readFileSync(file);
-    bytes.write('weightspace-zoo/9', bytes.indexOf('weightspace-zoo/1'));
-    writeFileSync(file, bytes);
-    expect((await problemOf(openZoo(file))).message).toMatch(
-      /expected weightspace-zoo\/1, found weightspace-zoo\/9|truncated or damaged/,
+    const attribute = (name: string, value: string) => {
+      const h5 = new h5wasm.File(file, 'a');
+      h5.delete_attribute(name);
+      h5.create_attribute(name, value);
+      h5.close();
+    };
+    attribute('recipe', '{"name"');
+    expect((await problemOf(openZoo(file))).message).toContain(
+      'at attribute recipe: expected JSON, found {"name"; the file is damaged: generate it again',
+    );
+    attribute('schema', 'weightspace-zoo/9');
+    expect((await problemOf(openZoo(file))).message).toContain(
+      'at attribute schema: expected weightspace-zoo/1, found weightspace-zoo/9; this zoo was written by another version: generate it again with this one',
+    );
+  });
+
+  test('HDF5 that is no zoo, and a whole start with a broken end', async () => {
+    const file = newFolder();
+    await writeShard(file, header, makeRows({ first: 0, count: 4 }));
+    const whole = readFileSync(file);
+    const h5 = new h5wasm.File(file, 'a');
+    h5.delete_attribute('schema');
+    h5.close();
+    expect((await problemOf(openZoo(file))).message).toContain(
+      'at attribute schema: expected a text, found nothing; this is no zoo file: generate it with this version',
+    );
+    writeFileSync(file, whole.subarray(0, 700));
+    expect((await problemOf(openZoo(file))).message).toContain(
+      `expected ${whole.length} bytes, as its start says, found 700; it was cut short: delete it and generate again with --resume`,
     );
   });
 
