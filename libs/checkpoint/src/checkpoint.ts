@@ -25,13 +25,13 @@ export interface SkippedItem {
 
 export interface OpenOptions {
   /**
-   * Most bytes that a tensor may take in memory beyond those that stand for it in the file; default 512 MiB. It stops
+   * Most bytes that a tensor may take in memory beyond those that stand for it in the file; default 256 MiB. It stops
    * compressed files and repeating views that would fill the memory.
    */
   readonly expansionLimit?: number;
 }
 
-export const EXPANSION_LIMIT = 2 ** 29;
+export const EXPANSION_LIMIT = 2 ** 28;
 
 /** What a reader found. */
 export interface CheckpointContents {

@@ -79,7 +79,7 @@ describe('a pickle', () => {
     [
       'that repeats too often',
       view(0, [2 ** 30], [0]),
-      /grows by at most 536870912 bytes/,
+      /grows by at most 268435456 bytes/,
       'one that grows from 4 to 4294967296',
     ],
   ])('with a view %s is refused', async (_, pickle, expected, found) => {

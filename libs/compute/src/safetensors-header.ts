@@ -137,13 +137,7 @@ function parseJson(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   }
   if (!text.startsWith('{'))
     fail({ offset: TEXT_OFFSET, expected: "a header that begins with '{'", found: `'${text.slice(0, 1)}'` });
-  const brackets = bracketCount(bytes);
-  if (brackets > 8 + bytes.length / BYTES_PER_BRACKET)
-    fail({
-      offset: TEXT_OFFSET,
-      expected: 'a header that lists tensors',
-      found: `${brackets} brackets in ${bytes.length} bytes`,
-    });
+  checkDensity(bytes, fail);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -164,11 +158,21 @@ function parseJson(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
 
 /** The shortest entry of a tensor has three opening brackets in 50 bytes; more would fill the memory with empty lists. */
 const BYTES_PER_BRACKET = 12;
+/** A tensor has four; a key takes 200 bytes of memory. */
+const COLON_LIMIT = 2_000_000;
 
-function bracketCount(bytes: Uint8Array): number {
-  let count = 0;
-  for (const byte of bytes) if (byte === 0x5b || byte === 0x7b) count++;
-  return count;
+/** What would take much more memory than it is long is no header of tensors. */
+function checkDensity(bytes: Uint8Array, fail: Fail): void {
+  let [brackets, colons] = [0, 0];
+  for (const byte of bytes) {
+    if (byte === 0x5b || byte === 0x7b) brackets++;
+    else if (byte === 0x3a) colons++;
+  }
+  const offset = TEXT_OFFSET;
+  if (brackets > 8 + bytes.length / BYTES_PER_BRACKET)
+    fail({ offset, expected: 'a header that lists tensors', found: `${brackets} brackets in ${bytes.length} bytes` });
+  if (colons > COLON_LIMIT)
+    fail({ offset, expected: `a header of at most ${COLON_LIMIT / 4} tensors`, found: `${colons} keys` });
 }
 
 /** The first key that stands twice in one object of a valid JSON text; JSON.parse would keep the last and say nothing. */

@@ -68,6 +68,16 @@ describe('readSafetensors says what is wrong', () => {
     ],
     ['an empty header', () => write(''), "byte 8: expected a header that begins with '{', found ''"],
     ['a list', () => write('[1]'), "byte 8: expected a header that begins with '{', found '['"],
+    [
+      'a list of empty lists',
+      () => write(`{"a":[${'[],'.repeat(5000)}[]]}`),
+      'byte 8: expected a header that lists tensors, found 5003 brackets in 15010 bytes',
+    ],
+    [
+      'millions of keys',
+      () => write(`{${'"":0,'.repeat(2_000_001)}"":0}`),
+      'byte 8: expected a header of at most 500000 tensors, found 2000002 keys',
+    ],
     ['text that is no JSON', () => write('{"x": '), 'byte 8: expected a header in JSON, found text that is not ('],
     [
       'text that is no UTF-8',

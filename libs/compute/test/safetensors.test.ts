@@ -46,6 +46,16 @@ describe('saveSafetensors and readSafetensors', () => {
     for (const { data } of Object.values(loadSafetensors(file))) expect(data.buffer.byteLength).toBe(data.byteLength);
   });
 
+  test('read 8-bit floats as their definitions say', () => {
+    const stored = (dtype: string, at: number) => ({ dtype, shape: [4], data_offsets: [at, at + 4] });
+    const bits = [0x01, 0x38, 0x7e, 0xb8];
+    write({ a: stored('F8_E4M3', 0), b: stored('F8_E5M2', 4) }, Uint8Array.of(...bits, ...bits));
+    expect(loadSafetensors(file)).toEqual({
+      a: ndarray([2 ** -9, 1, 448, -1], [4]),
+      b: ndarray([2 ** -16, 0.5, NaN, -0.5], [4]),
+    });
+  });
+
   test('read what the format’s own library writes', () => {
     const read = readSafetensors(new URL('./fixtures/python.safetensors', import.meta.url).pathname);
     const values = (x: number, big: number) => ndarray([1.5, -2.25, x, big, 2 ** -24, Infinity], [2, 3]);

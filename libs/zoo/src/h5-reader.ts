@@ -9,8 +9,8 @@ import { statSync } from 'node:fs';
 import { sizeOf } from '@weightspace/compute';
 import h5wasm from 'h5wasm/node';
 
+import { guarded, problem } from './h5-guard.ts';
 import { checkSignature } from './h5-signature.ts';
-import { ZooError } from './zoo-error.ts';
 
 type Module = Awaited<typeof h5wasm.ready>;
 type Metadata = ReturnType<Module['get_dataset_metadata']>;
@@ -50,9 +50,10 @@ const ITEM_LIMIT = 100_000;
 const ATTRIBUTE_LIMIT = 2 ** 26;
 /** A read goes through the wasm heap, which never shrinks: in pieces of about this many bytes. */
 const PIECE = 2 ** 26;
-const ROW_LIMIT = 2 ** 30;
+const ROW_LIMIT = 2 ** 28;
+/** Node's largest array of bytes. */
+const ARRAY_LIMIT = 2 ** 32;
 const LOOP = 'more: a group contains itself';
-const DAMAGED = 'the file is damaged: get it anew';
 /** HDF5's classes of types. */
 const [INTEGER, FLOAT, STRING, OPAQUE, COMPOUND, REFERENCE, ENUM] = [0, 1, 3, 5, 6, 7, 8];
 const [GROUP, DATASET] = [0, 1];
@@ -101,12 +102,7 @@ export class H5Reader {
     const limit = Math.min(ITEM_LIMIT, Math.floor(this.size / BYTES_PER_ITEM));
     const visit = (group: string, depth: number): void => {
       if (depth > DEPTH_LIMIT)
-        throw problem(
-          this.file,
-          group.slice(0, 80),
-          `at most ${DEPTH_LIMIT} groups in each other`,
-          'more: one contains itself',
-        );
+        throw problem(this.file, group.slice(0, 80), `at most ${DEPTH_LIMIT} groups in each other`, LOOP);
       for (const name of this.#names(group)) {
         const path = group === '/' ? `/${name}` : `${group}/${name}`;
         const kind = this.#kindOf(path);
@@ -162,6 +158,8 @@ export class H5Reader {
     const row = sizeOf(rest) * width;
     if (chunk > ROW_LIMIT || row > ROW_LIMIT)
       throw problem(this.file, path, `pieces of at most ${ROW_LIMIT} bytes`, `${Math.max(chunk, row)}`);
+    if (bytes >= ARRAY_LIMIT)
+      throw problem(this.file, path, `less than ${ARRAY_LIMIT} bytes`, `${bytes}`, 'cut the dataset into smaller ones');
     const target = new Uint8Array(bytes);
     if (bytes === 0) return target;
     const step = shape.length === 0 ? 1 : Math.max(1, Math.floor(PIECE / row));
@@ -211,62 +209,6 @@ export class H5Reader {
     return guarded(this.#module, this.file, at, act);
   }
 }
-
-/** What HDF5 has written to the standard error output during the present call; undefined outside of one. */
-let complaints: string[] | undefined;
-
-interface FileSystem {
-  write(stream: { readonly fd: number }, bytes: Uint8Array, offset: number, length: number, at?: number): number;
-}
-
-/**
- * HDF5 tells of errors on the standard error output, and goes on with nothing. It could be made to throw, but then what
- * it had opened would stay open, and the file with it; so what it writes is listened to.
- */
-function listen(fs: FileSystem): void {
-  if (listening.has(fs)) return;
-  listening.add(fs);
-  const write = fs.write.bind(fs);
-  fs.write = (stream, bytes, offset, length, at) => {
-    if (stream.fd !== 2 || complaints === undefined) return write(stream, bytes, offset, length, at);
-    complaints.push(Buffer.from(bytes.subarray(offset, offset + length)).toString());
-    return length;
-  };
-}
-const listening = new WeakSet<FileSystem>();
-
-/** Turns HDF5's complaints, and failures of WebAssembly itself, into errors with the place. */
-function guarded<T>(module: Module, file: string, at: string | undefined, act: () => T): T {
-  listen(module.FS as unknown as FileSystem);
-  const [outer, heard] = [complaints, [] as string[]];
-  complaints = heard;
-  // WebAssembly itself warns there too, of names that are no UTF-8 and of memory that it doesn't get.
-  const print = process.stderr.write;
-  process.stderr.write = (text: string | Uint8Array) => heard.push(String(text)) > 0;
-  try {
-    const result = act();
-    if (heard.length === 0) return result;
-    // The innermost function stands last, with what went wrong behind its name.
-    const causes = [...heard.join('').matchAll(/in \w+\(\): ([^\n]*)/g)];
-    throw problem(file, at, 'whole HDF5', causes.at(-1)?.[1] ?? heard.join(' ').trim().slice(0, 120));
-  } catch (cause) {
-    if (cause instanceof ZooError) throw cause;
-    throw problem(file, at, 'whole HDF5', String(cause).slice(0, 120), DAMAGED, cause);
-  } finally {
-    process.stderr.write = print;
-    complaints = outer;
-  }
-}
-
-const problem = (
-  file: string,
-  at: string | undefined,
-  expected: string,
-  found: string,
-  remedy = DAMAGED,
-  cause?: unknown,
-): ZooError =>
-  new ZooError('openH5', { file, ...(at === undefined ? {} : { at }), expected, found, remedy }, { cause });
 
 function typeOf(metadata: Metadata): H5Type | undefined {
   const { type, size, signed, enum_type: names } = metadata;

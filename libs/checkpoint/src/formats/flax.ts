@@ -19,7 +19,7 @@ import { CheckpointTensor } from '../tensor.ts';
 
 const [ARRAY, COMPLEX, SCALAR] = [1, 2, 3];
 const CHUNKED = '__msgpack_chunked_array__';
-const VALUE_LIMIT = 3e6;
+const VALUE_LIMIT = 1e6;
 
 /** An array's place: shape, dtype and where its bytes are. */
 interface FlaxArray {

@@ -24,7 +24,7 @@ const COPY_PIECE = 2 ** 24;
 /** A .h5 file: the layout with `layer_names`, else every dataset by its path. */
 export async function readH5Checkpoint(source: ByteSource, expansionLimit: number): Promise<CheckpointContents> {
   const h5 = await inOurWords(source.file, () => H5Reader.open(source.file));
-  return closingOnFailure(h5, () => new H5Tensors(h5, source, expansionLimit).contents());
+  return closingOnFailure(h5, source.file, () => new H5Tensors(h5, source, expansionLimit).contents());
 }
 
 /**
@@ -46,7 +46,7 @@ export async function readKerasArchive(
   const config = open('config.json');
   const metadata = open('metadata.json');
   const h5 = await openCopy(weights);
-  return closingOnFailure(h5, () => {
+  return closingOnFailure(h5, source.file, () => {
     const { tensors, skipped, close } = new H5Tensors(h5, weights, expansionLimit).contents();
     const texts = metadata && textsOf(readJson(metadata, 'metadata'));
     const model = config && readJson(config, 'the configuration');
@@ -86,9 +86,10 @@ function copyTo(source: ByteSource, file: string): void {
   }
 }
 
-async function closingOnFailure<T>(h5: H5Reader, act: () => T): Promise<T> {
+/** @param file as it is told in errors: the reader's own may be a copy */
+async function closingOnFailure<T>(h5: H5Reader, file: string, act: () => T): Promise<T> {
   try {
-    return await inOurWords(h5.file, () => Promise.resolve().then(act));
+    return await inOurWords(file, () => Promise.resolve().then(act));
   } catch (error) {
     try {
       h5.close();

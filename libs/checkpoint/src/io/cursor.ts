@@ -42,16 +42,45 @@ export class Cursor {
     this.#at += length;
   }
 
-  u8 = (): number => this.#view(1).getUint8(this.#advance(1));
-  i8 = (): number => this.#view(1).getInt8(this.#advance(1));
-  u16 = (littleEndian: boolean): number => this.#view(2).getUint16(this.#advance(2), littleEndian);
-  i16 = (littleEndian: boolean): number => this.#view(2).getInt16(this.#advance(2), littleEndian);
-  u32 = (littleEndian: boolean): number => this.#view(4).getUint32(this.#advance(4), littleEndian);
-  i32 = (littleEndian: boolean): number => this.#view(4).getInt32(this.#advance(4), littleEndian);
-  u64 = (littleEndian: boolean): bigint => this.#view(8).getBigUint64(this.#advance(8), littleEndian);
-  i64 = (littleEndian: boolean): bigint => this.#view(8).getBigInt64(this.#advance(8), littleEndian);
-  f32 = (littleEndian: boolean): number => this.#view(4).getFloat32(this.#advance(4), littleEndian);
-  f64 = (littleEndian: boolean): number => this.#view(8).getFloat64(this.#advance(8), littleEndian);
+  u8(): number {
+    return this.#view(1).getUint8(this.#advance(1));
+  }
+
+  i8(): number {
+    return this.#view(1).getInt8(this.#advance(1));
+  }
+
+  u16(littleEndian: boolean): number {
+    return this.#view(2).getUint16(this.#advance(2), littleEndian);
+  }
+
+  i16(littleEndian: boolean): number {
+    return this.#view(2).getInt16(this.#advance(2), littleEndian);
+  }
+
+  u32(littleEndian: boolean): number {
+    return this.#view(4).getUint32(this.#advance(4), littleEndian);
+  }
+
+  i32(littleEndian: boolean): number {
+    return this.#view(4).getInt32(this.#advance(4), littleEndian);
+  }
+
+  u64(littleEndian: boolean): bigint {
+    return this.#view(8).getBigUint64(this.#advance(8), littleEndian);
+  }
+
+  i64(littleEndian: boolean): bigint {
+    return this.#view(8).getBigInt64(this.#advance(8), littleEndian);
+  }
+
+  f32(littleEndian: boolean): number {
+    return this.#view(4).getFloat32(this.#advance(4), littleEndian);
+  }
+
+  f64(littleEndian: boolean): number {
+    return this.#view(8).getFloat64(this.#advance(8), littleEndian);
+  }
 
   /** A length of 64 bits that there are bytes for. */
   length64(littleEndian: boolean): number {
@@ -65,7 +94,7 @@ export class Cursor {
     this.skip(length);
     const inside = from - this.#windowAt;
     if (inside >= 0 && inside + length <= this.#window.byteLength)
-      return new Uint8Array(this.#window.buffer, inside, length).slice();
+      return new Uint8Array(this.#window.buffer, this.#window.byteOffset + inside, length).slice();
     return this.source.read(from, length);
   }
 

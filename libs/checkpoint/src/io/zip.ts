@@ -22,7 +22,8 @@ const END_64 = 0x06064b50;
 const LOCATOR_64 = 0x07064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
-const DIRECTORY_LIMIT = 2 ** 27;
+/** About a million entries. */
+const DIRECTORY_LIMIT = 2 ** 26;
 
 /** Reads the central directory of a zip; zip64 too. */
 export class Zip {

@@ -34,8 +34,15 @@ const ATTRIBUTE = {
   graphs: 11,
   sparse: 22,
 };
+const { tensor, tensors, graph, graphs, sparse, float, integer, floats, integers } = ATTRIBUTE;
+/** What may hold a tensor; the plain numbers of other attributes aren't parameters. */
+const MESSAGES = new Set([tensor, tensors, graph, graphs, sparse]);
+const NUMBERS = new Set([float, integer, floats, integers]);
 const DEPTH_LIMIT = 32;
 const TENSOR_LIMIT = 1e6;
+/** Of nodes, inputs, outputs and attributes together. */
+const PART_LIMIT = 3e6;
+const LIST_LIMIT = 2 ** 16;
 
 /** Collects initializers and the values of Constant nodes, also those in the branches of If and the bodies of Loop. */
 export class ModelScan {
@@ -47,6 +54,7 @@ export class ModelScan {
   /** Names of values in all graphs so far. */
   readonly #seen = new Set<string>();
   #graphs = 0;
+  #parts = 0;
 
   constructor(source: ByteSource, expansionLimit: number) {
     this.#source = source;
@@ -78,6 +86,11 @@ export class ModelScan {
     return new Cursor(this.#source, begin, end);
   }
 
+  #countPart(cursor: Cursor): void {
+    if (++this.#parts > PART_LIMIT)
+      cursor.fail({ expected: `at most ${PART_LIMIT} nodes, inputs, outputs and attributes`, found: 'more' });
+  }
+
   #opset(cursor: Cursor): void {
     let [domain, version] = ['', 0n];
     eachField(cursor, (field) => {
@@ -104,6 +117,7 @@ export class ModelScan {
     const own: string[] = [];
     eachField(cursor, (field) => {
       const { number } = field;
+      this.#countPart(cursor);
       if (number === GRAPH.node) nodes.push(this.#nodeHead(this.#message(field)));
       else if (number === GRAPH.initializer) initializers.push(field);
       else if (number === GRAPH.input) own.push(this.#nameField(field, 1));
@@ -145,6 +159,7 @@ export class ModelScan {
     let [name, type] = ['', ''];
     eachField(cursor, (field) => {
       const { number } = field;
+      this.#countPart(cursor);
       if (number === NODE.attribute) attributes.push(this.#message(field));
       else if (number === NODE.output) outputs.push(textOf(this.#source, field));
       else if (number === NODE.name) name = textOf(this.#source, field);
@@ -158,7 +173,9 @@ export class ModelScan {
     let name = '';
     eachField(cursor, (field) => {
       if (field.number === ATTRIBUTE.name) name = textOf(this.#source, field);
-      else values.push(field);
+      else if (MESSAGES.has(field.number) || (isConstant && NUMBERS.has(field.number))) values.push(field);
+      if (values.length > LIST_LIMIT)
+        cursor.fail({ expected: `at most ${LIST_LIMIT} values in an attribute`, found: 'more' });
     });
     const where = isConstant ? `Constant node '${show(node)}'` : `attribute ${show(name)} of node '${show(node)}'`;
     let elements = 0;
@@ -183,6 +200,8 @@ export class ModelScan {
       .filter(({ number }) => wanted.includes(number))
       .map((field) => ({ ...field, number: isFloat ? 4 : 7 }));
     const bytes = pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    const each = (visit: (field: WireField) => void) => pieces.forEach(visit);
+    const typed = { bytes, fields: pieces.length, last: pieces.at(-1), each };
     // Varints are counted by their last bytes, whose upper bit is 0.
     const counted = () => pieces.reduce((sum, piece) => sum + this.#varints(piece), 0);
     const shape = name.endsWith('s') ? [isFloat ? Math.floor(bytes / 4) : counted()] : [];
@@ -191,7 +210,7 @@ export class ModelScan {
       dataType: isFloat ? 1 : 7,
       shape,
       raw: undefined,
-      pieces,
+      typed,
       external: new Map(),
     };
     this.#add(head, node, where);

@@ -48,6 +48,8 @@ const F = {
   external: 13,
   place: 14,
 };
+/** Fields that hold values by their kind. */
+const TYPED = new Set([F.floats, F.ints, F.longs, F.doubles, F.ulongs]);
 /** Fields whose packed values are their own little-endian bytes, of the dtypes of the same width. */
 const FIXED = new Set([F.floats, F.doubles]);
 
@@ -56,13 +58,20 @@ interface Place {
   readonly end: number;
 }
 
+/** Values in the typed fields: one packed field, or a field for each value. They are gone through anew when they are read. */
+export interface TypedValues {
+  readonly bytes: number;
+  readonly fields: number;
+  readonly last: WireField | undefined;
+  each(visit: (field: WireField) => void): void;
+}
+
 export interface TensorProtoHead {
   readonly name: string;
   readonly dataType: number;
   readonly shape: readonly number[];
   readonly raw: Place | undefined;
-  /** Values in the typed fields, in pieces. */
-  readonly pieces: readonly WireField[];
+  readonly typed: TypedValues;
   readonly external: ReadonlyMap<string, string>;
 }
 
@@ -70,26 +79,30 @@ export interface TensorProtoHead {
 export function readTensorHead(source: ByteSource, place: Place): TensorProtoHead {
   const cursor = new Cursor(source, place.begin, place.end);
   const dims: bigint[] = [];
-  const pieces: WireField[] = [];
   const external = new Map<string, string>();
-  let [name, dataType, isExternal] = ['', 0, false];
+  let [name, dataType, isExternal, bytes, fields] = ['', 0, false, 0, 0];
+  let last: WireField | undefined;
   let raw: Place | undefined;
   eachField(cursor, (field) => {
-    const { number, wire, value, begin, end } = field;
-    if (number === F.dims && wire === 0) dims.push(value);
-    else if (number === F.dims) pushVarints(new Cursor(source, begin, end), dims, 64);
+    const { number, value, begin, end } = field;
+    if (number === F.dims) addDims(source, field, dims);
     else if (number === F.dataType) dataType = Number(value);
     else if (number === F.name) name = textOf(source, field);
     else if (number === F.raw) raw = { begin, end };
     else if (number === F.external) addEntry(source, field, external);
     else if (number === F.place) isExternal = value === 1n;
-    else if ([F.floats, F.ints, F.longs, F.doubles, F.ulongs].includes(number)) pieces.push(field);
+    else if (TYPED.has(number)) [bytes, fields, last] = [bytes + end - begin, fields + 1, field];
   });
+  const each = (visit: (field: WireField) => void) =>
+    eachField(new Cursor(source, place.begin, place.end), (field) => {
+      if (TYPED.has(field.number)) visit(field);
+    });
+  const typed = { bytes, fields, last, each };
   const shape = dims.map(Number);
   if (!isShape(shape))
     source.fail({ offset: place.begin, at: at(name), expected: 'a shape', found: `[${show(dims.join(', '))}]` });
   if (isExternal && external.size === 0) external.set('location', '');
-  return { name, dataType, shape, raw, pieces, external: isExternal ? external : new Map() };
+  return { name, dataType, shape, raw, typed, external: isExternal ? external : new Map() };
 }
 
 const at = (name: string) => `tensor '${show(name)}'`;
@@ -100,11 +113,14 @@ export function textOf(source: ByteSource, { begin, end }: Place): string {
   return cursor.text(end - begin);
 }
 
-function pushVarints(cursor: Cursor, values: bigint[], limit: number): void {
-  while (!cursor.done) {
-    if (values.length >= limit) cursor.fail({ expected: `at most ${limit} axes`, found: 'more' });
-    values.push(readVarint(cursor));
-  }
+const RANK_LIMIT = 64;
+
+/** Sizes of axes, one by one or packed. */
+function addDims(source: ByteSource, { wire, value, begin, end }: WireField, dims: bigint[]): void {
+  const cursor = new Cursor(source, begin, end);
+  if (wire === 0) dims.push(value);
+  else while (!cursor.done && dims.length <= RANK_LIMIT) dims.push(readVarint(cursor));
+  if (dims.length > RANK_LIMIT) cursor.fail({ expected: `at most ${RANK_LIMIT} axes`, found: 'more' });
 }
 
 function addEntry(source: ByteSource, { begin, end }: Place, entries: Map<string, string>): void {
@@ -146,14 +162,14 @@ function valuesOf(
 ): Values {
   const shown = `${bytes} bytes (${dtype} [${head.shape.join(', ')}])`;
   if (head.external.size > 0) return externalValues(source, head.external, name, bytes);
-  const single =
-    head.raw ?? (head.pieces.length === 1 && FIXED.has(head.pieces[0]!.number) ? head.pieces[0]! : undefined);
+  const { last, fields } = head.typed;
+  const single = head.raw ?? (fields === 1 && last && FIXED.has(last.number) ? last : undefined);
   if (single) {
     const found = single.end - single.begin;
     if (found !== bytes) source.fail({ at: at(name), offset: single.begin, expected: shown, found: `${found}` });
     return placed(source, single.begin, bytes);
   }
-  const stored = head.pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
+  const stored = head.typed.bytes;
   if (bytes - stored > expansionLimit || bytes > 16 * stored)
     source.fail({ at: at(name), expected: shown, found: `${stored} bytes of values` });
   const load = () => typedValues(source, head, name, dtype, bytes);
@@ -203,14 +219,14 @@ function typedValues(
     else target.writeUIntLE(Number(BigInt.asUintN(8 * width, value)), to, width);
     to += width;
   };
-  for (const { number, wire, value, begin, end } of head.pieces) {
+  head.typed.each(({ number, wire, value, begin, end }) => {
     if (FIXED.has(number)) {
       if (to + end - begin > bytes) source.fail({ at: at(name), expected: `${bytes} bytes`, found: 'more' });
       target.set(source.read(begin, end - begin), to);
       to += end - begin;
     } else if (wire === 0) put(value);
     else for (const cursor = new Cursor(source, begin, end); !cursor.done;) put(readVarint(cursor));
-  }
+  });
   if (to !== bytes) source.fail({ at: at(name), expected: `${bytes / width} values`, found: `${to / width}` });
   return new Uint8Array(target.buffer, target.byteOffset, bytes);
 }
