@@ -142,7 +142,9 @@ export function inspectionText(inspection: Inspection): string {
   ]);
   const parts = [head, limited([['tensor', 'type', 'shape', 'parameters'], ...listed])];
   if (network) {
-    const rows = network.spaces.map(({ name, size, kind, free, within, activation, symmetries }) => {
+    // Along kernels, positions and gates the order is always fixed, and says nothing of the network's symmetry.
+    const shown = network.spaces.filter(({ free, kind }) => free || kind === 'neuron');
+    const rows = shown.map(({ name, size, kind, free, within, activation, symmetries }) => {
       return [
         name,
         size,
