@@ -13,16 +13,24 @@ const owned = {
   'onnxruntime-node': 'libs/compute',
   h5wasm: 'libs/zoo',
 };
-const restricted = (allowed) => ({
+const restricted = (allowed, more = []) => ({
   'no-restricted-imports': [
     'error',
     {
-      patterns: Object.entries(owned)
-        .filter(([, lib]) => lib !== allowed)
-        .map(([name, lib]) => ({ group: [name, `${name}/*`], message: `import it from ${lib}` })),
+      patterns: [
+        ...Object.entries(owned)
+          .filter(([, lib]) => lib !== allowed)
+          .map(([name, lib]) => ({ group: [name, `${name}/*`], message: `import it from ${lib}` })),
+        ...more,
+      ],
     },
   ],
 });
+const tasks = ['metanet', 'augmentation', 'zoo', 'dataset'].map((lib) => `@weightspace/${lib}`);
+const knowsNoTask = {
+  group: tasks,
+  message: 'libs/experiment knows no metanet and no task: apps put the pieces together',
+};
 
 export default [
   {
@@ -67,6 +75,7 @@ export default [
   },
   { files: ['libs/compute/**/*.ts'], rules: restricted('libs/compute') },
   { files: ['libs/zoo/**/*.ts'], rules: restricted('libs/zoo') },
+  { files: ['libs/experiment/**/*.ts'], rules: restricted(undefined, [knowsNoTask]) },
   { files: ['**/*.data.ts'], rules: { 'max-lines': 'off' } },
   { files: ['**/bench/**/*.ts', 'tools/**/*.mjs', 'tools/**/*.ts'], rules: { 'no-console': 'off' } },
 ];
