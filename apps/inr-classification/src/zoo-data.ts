@@ -29,13 +29,15 @@ export interface ZooData {
  * @param trainSize how many of the training networks to use, from the first on; all when 0
  * @param needed parts that must have networks
  * @throws {ZooError} when the zoo can't be read
- * @throws {UsageError} when it has no labels, or no networks of a part that is needed
+ * @throws {UsageError} when trainSize is no such number, or the zoo has no labels, or no networks of a part that is needed
  */
 export async function loadZooData(
   path: string,
   trainSize = 0,
   needed: readonly SplitName[] = ['train', 'test'],
 ): Promise<ZooData> {
+  if (!Number.isInteger(trainSize) || trainSize < 0)
+    throw new UsageError(`loadZooData: trainSize must be a whole number, 0 for all, got ${trainSize}`);
   const zoo = await openZoo(resolve(path));
   try {
     if (!zoo.targetNames().includes('label')) {

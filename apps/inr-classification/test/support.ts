@@ -18,7 +18,7 @@ export function temporaryFolder(): { readonly folder: string; readonly remove: (
 }
 
 /** 60 networks of two classes, told apart by the size of their weights; 40 for training, 20 for testing. */
-export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZES): Promise<void> {
+export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZES, target = 'label'): Promise<void> {
   const architecture = siren({ sizes, omega: 30, outputOffset: 0.5 });
   const count = 60;
   const labels = Int32Array.from({ length: count }, (_, i) => i % 2);
@@ -36,7 +36,7 @@ export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZ
     { architecture: architecture.spec, recipe, seed: 5, generator: 'test' },
     {
       parameters,
-      target: { label: ndarray(labels, [count]) },
+      target: { [target]: ndarray(labels, [count]) },
       fit: { psnr: ndarray(new Float32Array(count).fill(30), [count]) },
       split: Uint8Array.from({ length: count }, (_, i) => (i < 40 ? 0 : 2)),
     },

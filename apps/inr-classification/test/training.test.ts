@@ -81,6 +81,17 @@ describe('inr-classification:train', () => {
     expect(existsSync(last)).toBe(true);
   });
 
+  test('refuses a zoo without classes, and a batch of more networks than there are', async () => {
+    const unlabelled = join(folder, 'unlabelled.h5');
+    await writeSmallZoo(unlabelled, undefined, 'digit');
+    const other = await train('refused', ['--set', `zoo=${unlabelled}`]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain("expected a target 'label', found digit; choose a zoo with classes");
+    const batch = await train('refused', ['--set', 'training.batch=41']);
+    expect(batch.code).toBe(1);
+    expect(batch.stderr).toContain('trainClassifier: batch must be at most the 40 training networks, got 41');
+  });
+
   test('killed at several moments and resumed, it ends with the same numbers', async () => {
     const more = ['--set', 'baselines=["flat-mlp"]', '--checkpoint-seconds', '0'];
     await train('undisturbed', more);
@@ -101,6 +112,7 @@ describe('inr-classification:train', () => {
     [['--set', 'training.epochs=many'], 2, 'training.epochs'],
     [['--set', 'zoo=nowhere'], 1, 'expected a zoo, found nothing; check the path, or generate the zoo'],
     [['--set', 'augmentation=["mirror"]'], 1, 'name must be one of permutation, sign'],
+    [['--set', 'trainSize=-5'], 2, 'got -5'],
     [['--set', 'trainSize=1000'], 2, 'has 40 networks for training, asked for 1000'],
   ])('%j is refused with exit code %i', async (args, code, text) => {
     const ended = await train('refused', args);

@@ -139,7 +139,7 @@ export class H5File {
   }
 
   attribute(name: string): string {
-    const found = this.#h5.attrs[name]?.value;
+    const found = this.#guard(`attribute ${name}`, () => this.#h5.attrs[name]?.value);
     if (typeof found === 'string') return found;
     throw new ZooError('openZoo', {
       file: this.#file,
@@ -152,8 +152,7 @@ export class H5File {
 
   /** Names in a group; none when the group is absent. */
   names(group: string): string[] {
-    const found = this.#h5.get(group) as { keys?: () => string[] } | null;
-    return found?.keys?.() ?? [];
+    return this.#guard(group, () => (this.#h5.get(group) as { keys?: () => string[] } | null)?.keys?.() ?? []);
   }
 
   shape(path: string): readonly number[] {
@@ -169,7 +168,8 @@ export class H5File {
     const piece = Math.max(1, Math.floor(PIECE / (4 * Math.max(1, stride))));
     const parts: H5Array[] = [];
     for (let at = from; at < end; at += piece) {
-      parts.push(dataset.slice([[at, Math.min(at + piece, end)], ...rest.map(() => [] as [])]) as H5Array);
+      const range = [[at, Math.min(at + piece, end)], ...rest.map(() => [] as [])];
+      parts.push(this.#guard(path, () => dataset.slice(range as [number, number][]) as H5Array));
     }
     const data = joined(parts);
     if (data.length !== (end - from) * stride) {
@@ -184,8 +184,19 @@ export class H5File {
     return { shape: [end - from, ...rest], data };
   }
 
+  /** What HDF5 throws over a damaged file says neither which file nor where. */
+  #guard<T>(at: string, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      const found = cause instanceof Error ? cause.message : String(cause);
+      const remedy = 'the file is damaged: delete it and generate again with --resume';
+      throw new ZooError('openZoo', { file: this.#file, at, expected: 'what HDF5 can read', found, remedy }, { cause });
+    }
+  }
+
   #dataset(path: string): InstanceType<typeof h5wasm.Dataset> {
-    const found = this.#h5.get(path);
+    const found = this.#guard(path, () => this.#h5.get(path));
     if (found instanceof h5wasm.Dataset && found.shape !== null) return found;
     throw new ZooError('openZoo', {
       file: this.#file,

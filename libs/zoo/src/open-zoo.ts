@@ -1,6 +1,6 @@
 /** @file Reading a zoo. */
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import type { Architecture } from '@weightspace/architecture';
 import type { NdArray, NdArrays } from '@weightspace/compute';
@@ -28,7 +28,7 @@ export interface OpenZooOptions {
 const SMALL = 2 * 2 ** 30;
 
 /**
- * Opens a zoo's folder, or one of its files.
+ * Opens a zoo's folder, or one of its files, which is checked against the manifest that lists it.
  *
  * @throws {ZooError} when it is missing, unfinished, of another schema, truncated, or changed
  */
@@ -41,7 +41,7 @@ export async function openZoo(path: string, options: OpenZooOptions = {}): Promi
       remedy: 'check the path, or generate the zoo',
     });
   }
-  if (!statSync(path).isDirectory()) return new Zoo(path, [await openShard(path)], []);
+  if (!statSync(path).isDirectory()) return openFile(path, options);
   if (!isZooFolder(path)) {
     throw new ZooError('openZoo', {
       file: path,
@@ -81,6 +81,18 @@ export async function openZoo(path: string, options: OpenZooOptions = {}): Promi
     throw error;
   }
   return new Zoo(path, shards, [...new Set(entries.flatMap(({ commit }) => commit ?? []))]);
+}
+
+/** One file; checked against the manifest beside it where that lists it. */
+async function openFile(path: string, { verify }: OpenZooOptions): Promise<Zoo> {
+  const entry = readManifest(dirname(path)).find(({ shard }) => shard === basename(path));
+  if (entry === undefined) return new Zoo(path, [await openShard(path)], []);
+  const chosen = verify ?? (statSync(path).size <= SMALL ? 'sha256' : 'size');
+  return new Zoo(
+    path,
+    [await openListed(dirname(path), entry, chosen, undefined)],
+    entry.commit === undefined ? [] : [entry.commit],
+  );
 }
 
 /** A shard that is what the manifest says and of the architecture of the others. */

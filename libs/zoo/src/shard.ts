@@ -124,7 +124,7 @@ export async function openShard(file: string): Promise<OpenShard> {
       seed: Number(h5.attribute('seed')),
       generator: h5.attribute('generator'),
     };
-    const architecture = defineArchitecture(header.architecture);
+    const architecture = architectureFrom(header.architecture, file);
     const [rows = 0] = h5.shape('split');
     for (const { name, shape } of architecture.parameters) {
       const found = h5.shape(`parameters/${name}`);
@@ -142,6 +142,20 @@ export async function openShard(file: string): Promise<OpenShard> {
   } catch (error) {
     h5.close();
     throw error;
+  }
+}
+
+function architectureFrom(spec: ArchitectureSpec, file: string): Architecture {
+  try {
+    return defineArchitecture(spec);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const [at, expected] = ['attribute architecture', 'an architecture that this version knows'];
+    throw new ZooError(
+      'openZoo',
+      { file, at, expected, found, remedy: 'the file is damaged or of another version: generate it again' },
+      { cause },
+    );
   }
 }
 

@@ -260,6 +260,17 @@ describe('openZoo refuses', () => {
       /shard-2.h5: expected SHA-256/,
     ],
     [
+      'a flipped byte in one file of a zoo',
+      async () => {
+        const file = join(await made(), 'shard-2.h5');
+        const bytes = readFileSync(file);
+        bytes[bytes.length - 3]! ^= 16;
+        writeFileSync(file, bytes);
+        return file;
+      },
+      /shard-2.h5: expected SHA-256/,
+    ],
+    [
       'a missing shard',
       async () => {
         const folder = await made();
@@ -365,6 +376,11 @@ describe('openZoo refuses', () => {
     attribute('recipe', '{"name"');
     expect((await problemOf(openZoo(file))).message).toContain(
       'at attribute recipe: expected JSON, found {"name"; the file is damaged: generate it again',
+    );
+    attribute('recipe', '{}');
+    attribute('architecture', '{"schema":"weightspace-architecture/1","layers":[]}');
+    expect((await problemOf(openZoo(file))).message).toMatch(
+      /at attribute architecture: expected an architecture that this version knows, found defineArchitecture: .*; the file is damaged or of another version/,
     );
     attribute('schema', 'weightspace-zoo/9');
     expect((await problemOf(openZoo(file))).message).toContain(

@@ -60,7 +60,10 @@ function variants(experiment: Experiment): string {
 
 function examples(experiment: Experiment, command: string): string {
   const paths = Object.entries(flattenPaths(experiment.config));
-  const [path, value] = paths.find(([name, inner]) => typeof inner === 'number' && name !== 'seed') ?? ['seed', 1];
+  const [path, value] = paths.find(([name, inner]) => typeof inner === 'number' && inner !== 0 && name !== 'seed') ?? [
+    'seed',
+    1,
+  ];
   const change = typeof value === 'number' ? value * 2 || 1 : value;
   const last = Object.keys(experiment.configurations ?? {}).at(-1);
   const lines = [
