@@ -61,11 +61,18 @@ export const inrClassification = defineExperiment({
   },
   variants: { 'model.kind': modelVariants() },
   rules: {
+    trainSize: { integer: true, min: 0 },
     'training.epochs': { integer: true, min: 1 },
     'training.batch': { integer: true, min: 1 },
     'training.rate': { min: 0 },
+    'training.warmUp': { min: 0, max: 1 },
+    'training.weightDecay': { min: 0 },
+    'training.clip': { min: 0 },
+    'training.labelSmoothing': { min: 0, max: 1 },
     'training.evaluateEvery': { integer: true, min: 1 },
+    baselineEpochs: { integer: true, min: 1 },
   },
+  check: checkNames,
   descriptions: {
     zoo: 'folder or file of the zoo',
     trainSize: 'training networks to use; 0 for all',
@@ -75,6 +82,24 @@ export const inrClassification = defineExperiment({
   },
   run,
 });
+
+/** Names that only this app knows; asked before anything is computed. */
+function checkNames(settings: {
+  readonly baselines: readonly string[];
+  readonly augmentation: readonly string[];
+}): string | undefined {
+  const unknown = settings.baselines.find((name) => !Object.hasOwn(baselineRecipes, name));
+  if (unknown !== undefined)
+    return `baselines: must be of ${Object.keys(baselineRecipes)
+      .map((name) => `'${name}'`)
+      .join(', ')}, got '${unknown}'`;
+  try {
+    makeAugmentation(settings.augmentation);
+    return undefined;
+  } catch (error) {
+    return `augmentation: ${(error as Error).message}`;
+  }
+}
 
 type Resolved = typeof config & { readonly model: { readonly kind: string } & Settings };
 
@@ -89,9 +114,7 @@ async function run(context: RunContext) {
   const model = await trainOne(context, data, 'model', main, settings.training, true);
   const baselines: Record<string, Record<string, number>> = {};
   for (const name of settings.baselines) {
-    const recipe = baselineRecipes[name];
-    if (!recipe)
-      throw new RangeError(`baselines: must be of ${Object.keys(baselineRecipes).join(', ')}, got '${name}'`);
+    const recipe = baselineRecipes[name]!;
     const { epochs } = settings.training;
     const share = recipe.kind === kind ? { epochs: Math.min(epochs, settings.baselineEpochs) } : {};
     const like = recipe.kind === kind ? { ...recipe, settings: { ...(own as Settings), ...recipe.settings } } : recipe;

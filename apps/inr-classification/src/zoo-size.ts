@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { linePlot, plotToPng, writeAtomically, writeJson } from '@weightspace/experiment';
+import { linePlot, plotToPng, UsageError, writeAtomically, writeJson } from '@weightspace/experiment';
 import { Command, InvalidArgumentError } from 'commander';
 
-import { runCommand } from './command.ts';
+import { helpAfter, runCommand } from './command.ts';
 import { weightsAlone } from './models.ts';
 
 interface Options {
@@ -43,6 +43,12 @@ const numbers = (text: string): number[] =>
     return Number(part);
   });
 
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('it must be a whole number above 0.');
+};
+
 async function main(): Promise<void> {
   const command = new Command('inr-classification:zoo-size')
     .description(
@@ -50,10 +56,11 @@ async function main(): Promise<void> {
     )
     .requiredOption('--zoos <paths>', 'zoos with commas between them; each is named by its recipe', list)
     .option('--sizes <n>', 'training networks', numbers, [1000, 2000, 5000, 10000])
-    .option('--seeds <n>', 'seeds per point', Number, 1)
-    .option('--steps <n>', 'steps of each training', Number, 2500)
-    .option('--processes <n>', 'trainings at once, each on one thread', Number, 2)
+    .option('--seeds <n>', 'seeds per point', positive, 1)
+    .option('--steps <n>', 'steps of each training', positive, 2500)
+    .option('--processes <n>', 'trainings at once, each on one thread', positive, 2)
     .option('--out <folder>', 'where results go', 'runs/zoo-size')
+    .addHelpText('after', helpAfter('zoo-size', ['--zoos data/mnist-siren/sample --sizes 500,1000,2000']))
     .exitOverride();
   const options = command.parse().opts<Options>();
   mkdirSync(options.out, { recursive: true });
@@ -64,8 +71,10 @@ async function main(): Promise<void> {
 
 function jobsOf({ zoos, sizes, seeds }: Options): Job[] {
   return zoos.flatMap((zoo) => {
-    const recipe = (JSON.parse(readFileSync(join(zoo, 'zoo.json'), 'utf8')) as { recipe: { name: string } }).recipe
-      .name;
+    const spec = join(zoo, 'zoo.json');
+    if (!existsSync(spec))
+      throw new UsageError(`${zoo}: expected a zoo's folder, found no zoo.json; check the path, or generate the zoo`);
+    const recipe = (JSON.parse(readFileSync(spec, 'utf8')) as { recipe: { name: string } }).recipe.name;
     return sizes.flatMap((size) =>
       [PROBES, 0].flatMap((probes) =>
         Array.from({ length: seeds }, (_, seed): Job => ({ recipe, zoo, size, probes, seed })),
