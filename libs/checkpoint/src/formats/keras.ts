@@ -3,8 +3,7 @@ import { mkdtempSync, openSync, rmSync, writeSync, closeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { H5Reader, ZooError } from '@weightspace/zoo';
-import type { H5Attribute, H5Facts } from '@weightspace/zoo';
+import type { H5Attribute, H5Facts, H5Reader, ZooError } from '@weightspace/zoo';
 
 import type { CheckpointContents, SkippedItem } from '../checkpoint.ts';
 import { CheckpointError, fileError, show } from '../checkpoint-error.ts';
@@ -21,9 +20,12 @@ export const H5_SIGNATURE = Uint8Array.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a,
 const KERAS_WEIGHTS = 'model.weights.h5';
 const COPY_PIECE = 2 ** 24;
 
+/** HDF5 is loaded where a file needs it: it takes a tenth of a second and more. */
+const openH5 = async (file: string): Promise<H5Reader> => (await import('@weightspace/zoo')).H5Reader.open(file);
+
 /** A .h5 file: the layout with `layer_names`, else every dataset by its path. */
 export async function readH5Checkpoint(source: ByteSource, expansionLimit: number): Promise<CheckpointContents> {
-  const h5 = await inOurWords(source.file, () => H5Reader.open(source.file));
+  const h5 = await inOurWords(source.file, () => openH5(source.file));
   return closingOnFailure(h5, source.file, () => new H5Tensors(h5, source, expansionLimit).contents());
 }
 
@@ -64,7 +66,7 @@ async function openCopy(weights: ByteSource): Promise<H5Reader> {
   const copy = join(folder, KERAS_WEIGHTS);
   try {
     copyTo(weights, copy);
-    return await inOurWords(weights.file, () => H5Reader.open(copy), `entry '${KERAS_WEIGHTS}'`);
+    return await inOurWords(weights.file, () => openH5(copy), `entry '${KERAS_WEIGHTS}'`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -109,8 +111,10 @@ async function inOurWords<T>(file: string, act: () => Promise<T>, at?: string): 
   }
 }
 
+const isZooError = (error: unknown): error is ZooError => error instanceof Error && error.name === 'ZooError';
+
 function translated(file: string, error: unknown, at?: string): unknown {
-  if (!(error instanceof ZooError)) return error;
+  if (!isZooError(error)) return error;
   const { expected, found, remedy } = error.problem;
   const place = [at, error.problem.at].filter((part) => part !== undefined).join(', ');
   return new CheckpointError({ file, at: place === '' ? undefined : place, expected, found, remedy }, { cause: error });
