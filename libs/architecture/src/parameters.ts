@@ -1,7 +1,9 @@
 import { ParameterError, ShapeError } from '@weightspace/compute';
 
 import type { Architecture } from './architecture.ts';
+import type { LabelledNetwork } from './labels/labelled-network.ts';
 
+type Labelled = Pick<LabelledNetwork, 'name' | 'parameters'>;
 type Shaped = { readonly [name: string]: { readonly shape: readonly number[] } };
 
 /** Shape of every parameter by name; `[count, …shape]` for stacked networks. */
@@ -18,7 +20,7 @@ export const parameterShapes = (architecture: Architecture, count?: number): { [
  * @throws {ParameterError} on a missing name
  * @throws {ShapeError} on a wrong shape
  */
-export function checkStacked(fn: string, architecture: Architecture, params: Shaped): number {
+export function checkStacked(fn: string, architecture: Labelled, params: Shaped): number {
   let count: number | undefined;
   for (const { name, shape } of architecture.parameters) {
     const actual = parameterOf(fn, architecture, params, name);
@@ -38,15 +40,15 @@ export function checkStacked(fn: string, architecture: Architecture, params: Sha
  * @throws {ParameterError} on a missing name
  * @throws {ShapeError} on a wrong shape
  */
-export function checkSingle(fn: string, architecture: Architecture, params: Shaped): void {
+export function checkSingle(fn: string, architecture: Labelled, params: Shaped): void {
   for (const { name, shape } of architecture.parameters) {
     const actual = parameterOf(fn, architecture, params, name);
     if (actual.join() !== shape.join()) throw new ShapeError(fn, `params '${name}'`, shape, actual);
   }
 }
 
-function parameterOf(fn: string, architecture: Architecture, params: Shaped, name: string): readonly number[] {
+function parameterOf(fn: string, architecture: Labelled, params: Shaped, name: string): readonly number[] {
   if (Object.hasOwn(params, name)) return params[name]!.shape;
   const has = Object.keys(params).join(', ') || 'nothing';
-  throw new ParameterError(fn, name, `params must have '${name}' (${architecture.spec.name}), got ${has}`);
+  throw new ParameterError(fn, name, `params must have '${name}' (${architecture.name}), got ${has}`);
 }

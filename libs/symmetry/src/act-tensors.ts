@@ -1,9 +1,9 @@
 /** @file The action inside traced functions, where each network of a batch has an element of its own. */
+import { checkStacked } from '@weightspace/architecture';
 import type { LabelledNetwork } from '@weightspace/architecture';
 import { bindShapes, ndarray, tf } from '@weightspace/compute';
 import type { NdArray, Tensor, Tensors } from '@weightspace/compute';
 
-import { checkStackedParameters } from './check-parameters.ts';
 import type { GroupElement, SpaceElement } from './element.ts';
 import { layoutOf } from './layout/layout.ts';
 import type { AxisRange, ParameterLayout, Slot } from './layout/layout.ts';
@@ -54,7 +54,7 @@ function stackPart(elements: readonly (SpaceElement | undefined)[], part: Part, 
  * @throws {ParameterError | ShapeError} when shapes disagree
  */
 export function actTensors(network: LabelledNetwork, element: Tensors, params: Tensors): Tensors {
-  const batch = checkStackedParameters('actTensors', network, params);
+  const batch = checkStacked('actTensors', network, params);
   checkNames(network, element, batch);
   return tf.tidy(() => {
     const factors = factorsOf(network, element);

@@ -1,9 +1,9 @@
 /** @file What an element does to parameters: on arrays, in double precision. */
+import { checkSingle, checkStacked } from '@weightspace/architecture';
 import type { LabelledNetwork } from '@weightspace/architecture';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 
 import { checkElement } from './check-element.ts';
-import { checkSingleParameters, checkStackedParameters } from './check-parameters.ts';
 import type { GroupElement } from './element.ts';
 import { layoutOf } from './layout/layout.ts';
 import type { AxisRange, ParameterLayout } from './layout/layout.ts';
@@ -45,8 +45,8 @@ export function act(network: LabelledNetwork, g: GroupElement | readonly GroupEl
 function countOf(network: LabelledNetwork, params: NdArrays): number {
   const [first] = network.parameters;
   const stacked = first !== undefined && params[first.name]?.shape.length === first.shape.length + 1;
-  if (stacked) return checkStackedParameters('act', network, params);
-  checkSingleParameters('act', network, params);
+  if (stacked) return checkStacked('act', network, params);
+  checkSingle('act', network, params);
   return 1;
 }
 
