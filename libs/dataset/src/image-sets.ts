@@ -1,8 +1,12 @@
 /** @file The image sets that there are; a new one is a file and a line here. */
+import { loadFashionMnist } from './fashion-mnist.ts';
 import type { ImageSet, ImageSetReader } from './image-set.ts';
 import { loadMnist } from './mnist.ts';
 
-const readers: readonly ImageSetReader[] = [{ name: 'mnist', load: (part) => loadMnist(part) }];
+const readers: readonly ImageSetReader[] = [
+  { name: 'mnist', load: (part) => loadMnist(part) },
+  { name: 'fashion-mnist', load: (part) => loadFashionMnist(part) },
+];
 
 export const imageSetNames = (): string[] => readers.map(({ name }) => name);
 

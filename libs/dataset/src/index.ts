@@ -1,6 +1,9 @@
 export { readChecked } from './checked-file.ts';
+export type { Remedies } from './checked-file.ts';
+export { convertFashionMnist } from './convert-fashion-mnist.ts';
 export { DatasetError } from './dataset-error.ts';
-export { readIdx } from './idx.ts';
+export { fashionMnistFolder, loadFashionMnist } from './fashion-mnist.ts';
+export { readIdx, writeIdx } from './idx.ts';
 export type { IdxArray } from './idx.ts';
 export type { ImageSet, ImageSetReader } from './image-set.ts';
 export { imageSetNames, loadImageSet } from './image-sets.ts';

@@ -2,7 +2,15 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { DatasetError, imageSetNames, loadImageSet, loadMnist, mnistFolder, readIdx } from '@weightspace/dataset';
+import {
+  DatasetError,
+  imageSetNames,
+  loadImageSet,
+  loadMnist,
+  mnistFolder,
+  readIdx,
+  writeIdx,
+} from '@weightspace/dataset';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'mnist-'));
@@ -52,6 +60,11 @@ describe('readIdx', () => {
     expect(shape).toEqual([1, 2, 3]);
     expect([...data]).toEqual([9, 8, 7, 6, 5, 4]);
   });
+  test('reads what writeIdx writes', () => {
+    const array = { shape: [2, 1, 3], data: Uint8Array.of(1, 2, 3, 253, 254, 255) };
+    expect([...writeIdx(array).subarray(0, 8)]).toEqual([0, 0, 8, 3, 0, 0, 0, 2]);
+    expect(readIdx(writeIdx(array), 'f', 3)).toEqual(array);
+  });
   test.each([
     [Uint8Array.of(0, 0, 8), 1, 'f: expected a header of 8 bytes, found 3 bytes'],
     [header(0x802, 4), 1, 'f at byte 0: expected the number 2049 (unsigned bytes, 1 axes), found 2050'],
@@ -64,5 +77,5 @@ describe('readIdx', () => {
 test('sets are found by name', () => {
   expect(imageSetNames()).toContain('mnist');
   expect(loadImageSet('mnist', 'test').classes).toHaveLength(10);
-  expect(() => loadImageSet('minst', 'test')).toThrow("name must be one of mnist, got 'minst'");
+  expect(() => loadImageSet('minst', 'test')).toThrow("name must be one of mnist, fashion-mnist, got 'minst'");
 });
