@@ -1,6 +1,6 @@
 import './metanets.ts';
 
-export { flatMlp } from './flat-mlp.ts';
+export { flatMlp } from './families/baselines/flat-mlp.ts';
 export { denseParameters, dense, project } from './layers/dense.ts';
 export {
   fold,
@@ -9,20 +9,32 @@ export {
   measureScales,
   positionParameters,
   sinusoidalCodes,
+  unfold,
 } from './layers/encoding.ts';
 export type { PositionContext, PositionEncoding } from './layers/encoding.ts';
 export { equivariantLinear, equivariantLinearParameters } from './layers/equivariant-linear.ts';
-export { layoutOf } from './layers/layout.ts';
-export type { Layout, Permutable, TensorLayout } from './layers/layout.ts';
+export { blocksOf, joinBlocks, splitBlocks } from './blocks/blocks.ts';
+export type { Block, Factor } from './blocks/blocks.ts';
+export { blockLayout, layoutOf } from './blocks/layout.ts';
+export type { Layout, Permutable, TensorLayout } from './blocks/layout.ts';
+export { editHead, editHeadParameters } from './layers/edit-head.ts';
 export { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
 export type { HeadSettings } from './layers/mlp-head.ts';
 export { pool, pooledFeatures } from './layers/pool.ts';
 export { layerNorm, probeFeatures, probeParameters } from './layers/probe-features.ts';
 export { MetanetError } from './metanet.ts';
-export type { Metanet } from './metanet.ts';
-export { nfnHnp, nfnNp, nfnSettings } from './nfn.ts';
-export type { NfnSettings } from './nfn.ts';
-export { createMetanet, metanetKind, metanetKinds, registerMetanet } from './registry.ts';
-export type { MetanetKind, Setting, Settings } from './registry.ts';
-export { measureColumns, standardize } from './standardize.ts';
-export { statNn, weightStatistics } from './stat-nn.ts';
+export type { Editor, Metanet, MixedMetanet, Networks, WeightFunction } from './metanet.ts';
+export { nfnHnp, nfnNp, nfnSettings } from './families/nfn/nfn.ts';
+export type { NfnSettings } from './families/nfn/nfn.ts';
+export {
+  createEditor,
+  createMetanet,
+  createMixedMetanet,
+  inputFamilies,
+  metanetKind,
+  metanetKinds,
+  registerMetanet,
+} from './registry.ts';
+export type { InputFamily, MetanetKind, Setting, Settings } from './registry.ts';
+export { measureColumns, standardize } from './layers/standardize.ts';
+export { statNn, weightStatistics } from './families/baselines/stat-nn.ts';

@@ -1,8 +1,8 @@
 /** @file The metanets that come with the lib; a new one is a file and a line here. */
-import { flatMlp } from './flat-mlp.ts';
-import { nfnHnp, nfnNp } from './nfn.ts';
+import { flatMlp } from './families/baselines/flat-mlp.ts';
+import { nfnHnp, nfnNp } from './families/nfn/nfn.ts';
 import { registerMetanet } from './registry.ts';
-import { statNn } from './stat-nn.ts';
+import { statNn } from './families/baselines/stat-nn.ts';
 
 registerMetanet(nfnNp);
 registerMetanet(nfnHnp);

@@ -11,6 +11,11 @@ export interface MetanetEntry {
   readonly symmetry: string;
   /** Kinds of input networks that it takes. */
   readonly inputs: readonly string[];
+  /** The same by family. */
+  readonly takes: MetanetKind['takes'];
+  /** Whether it also gives a change of every parameter, and whether one batch may mix architectures. */
+  readonly edits: boolean;
+  readonly mixes: boolean;
   /** Every setting with its default. */
   readonly settings: MetanetKind['settings'];
   /** Under the published setting: parameters here and in the public code. */
@@ -27,8 +32,9 @@ export interface MetanetEntry {
 export const metanetEntries = (): MetanetEntry[] => metanetKinds().map(entryOf);
 
 function entryOf(kind: MetanetKind): MetanetEntry {
-  const { family, source, symmetry, inputs, settings, published } = kind;
-  const entry = { kind: kind.kind, family, source, symmetry, inputs, settings };
+  const { family, source, symmetry, inputs, takes, settings, published } = kind;
+  const abilities = { takes, edits: kind.edit !== undefined, mixes: kind.mix !== undefined };
+  const entry = { kind: kind.kind, family, source, symmetry, inputs, ...abilities, settings };
   if (published === undefined) return entry;
   const architecture = mlp({ sizes: published.sizes });
   const chosen = published.settings as MetanetKind['settings'];
@@ -49,12 +55,13 @@ export const metanetText = (): string => metanetEntries().map(textOf).join('\n\n
 
 const number = (value: number): string => value.toLocaleString('en');
 
-function textOf({ kind, family, source, symmetry, inputs, settings, published }: MetanetEntry): string {
+function textOf({ kind, family, source, symmetry, inputs, edits, mixes, settings, published }: MetanetEntry): string {
   const lines = [
     `${kind} (${family})`,
     `  source      ${source}`,
     `  symmetry    ${symmetry}`,
-    `  inputs      ${inputs.join(', ')}`,
+    `  inputs      ${inputs.join(', ')}${mixes ? '; several architectures in one batch' : ''}`,
+    `  gives       numbers per network${edits ? ', or a change of every parameter' : ''}`,
     `  settings    ${Object.entries(settings)
       .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
       .join(' ')}`,

@@ -2,7 +2,7 @@
 import { mapValues, ndarray, scalar, tf } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
-import type { Layout, TensorLayout } from './layout.ts';
+import type { Layout, TensorLayout } from '../blocks/layout.ts';
 
 /** Root mean square of each parameter over all networks and entries; a scalar each, so that dividing by it is equivariant. */
 export function measureScales(weights: NdArrays): NdArrays {
@@ -33,30 +33,25 @@ export function fourierFeatures(w: Tensor, f_1m: Tensor): Tensor {
 
 export type PositionEncoding = 'none' | 'learned' | 'sinusoidal';
 
-/** Axes of a parameter that index inputs or outputs, whose order has a meaning. */
-const fixedAxes = (
-  t: TensorLayout,
-  fixed: ReadonlySet<string>,
-  axesOf: ReadonlyMap<string, readonly string[]>,
-): number[] => axesOf.get(t.name)!.flatMap((space, axis) => (fixed.has(space) ? [axis] : []));
+/** Axes of a block that index inputs or outputs, whose order has a meaning. */
+const fixedAxes = (t: TensorLayout, fixed: ReadonlySet<string>): number[] =>
+  t.labels.flatMap((space, axis) => (fixed.has(space) ? [axis] : []));
 
 export interface PositionContext {
   readonly layout: Layout;
   /** Names of the spaces of inputs and outputs. */
   readonly fixed: ReadonlySet<string>;
-  /** Space of each axis, by parameter. */
-  readonly axesOf: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A learned N(0, 1) vector per input (columns of the first weight) and per output (rows of the last weight, last bias). */
 export function positionParameters(
-  { layout, fixed, axesOf }: PositionContext,
+  { layout, fixed }: PositionContext,
   channels: number,
   stream: RandomStream,
 ): Record<string, NdArray<'float32'>> {
   return Object.fromEntries(
     layout.tensors.flatMap((t) => {
-      const axes = fixedAxes(t, fixed, axesOf);
+      const axes = fixedAxes(t, fixed);
       if (axes.length === 0) return [];
       const shape = [1, ...t.shape.map((size, axis) => (axes.includes(axis) ? size : 1)), channels];
       return [[`position.${t.name}`, stream.split(t.name).normal(shape)]];
@@ -75,11 +70,11 @@ export const sinusoidalChannels = (bands: number): number => 2 * bands + 1;
  * Source: Zhou et al. 2023, arXiv:2302.14040, appendix C, with the public code's largest frequency of 10/2.
  * Departs: a single input or output lies at 0, not at −1.
  */
-export function sinusoidalCodes({ layout, fixed, axesOf }: PositionContext, bands: number): NdArrays {
+export function sinusoidalCodes({ layout, fixed }: PositionContext, bands: number): NdArrays {
   const channels = sinusoidalChannels(bands);
   return Object.fromEntries(
     layout.tensors.map((t) => {
-      const axes = fixedAxes(t, fixed, axesOf);
+      const axes = fixedAxes(t, fixed);
       const size = t.shape.reduce((n, m) => n * m, 1);
       const data = new Float32Array(size * channels);
       for (let entry = 0; entry < size; entry++) {
@@ -114,6 +109,17 @@ export function fold(t: TensorLayout, x: Tensor): Tensor {
   const order = [0, ...t.axes.map((a) => a + 1), ...others.map((a) => a + 1), t.shape.length + 1];
   const sizes = t.axes.map((axis) => t.shape[axis]!);
   return tf.reshape(tf.transpose(x, order), [x.shape[0]!, ...sizes, t.folded * x.shape.at(-1)!]);
+}
+
+/** The inverse of `fold`: from `[B, …permutable axes, folded · C]` to `[B, …shape, C]`. */
+export function unfold(t: TensorLayout, x: Tensor): Tensor {
+  const others = t.shape.flatMap((_, axis) => (t.axes.includes(axis) ? [] : [axis]));
+  const order = [...t.axes, ...others];
+  const channels = x.shape.at(-1)! / t.folded;
+  const apart: Tensor = tf.reshape(x, [x.shape[0]!, ...order.map((axis) => t.shape[axis]!), channels]);
+  if (others.length === 0) return apart;
+  const back = t.shape.map((_, axis) => order.indexOf(axis) + 1);
+  return tf.transpose(apart, [0, ...back, t.shape.length + 1]);
 }
 
 export const foldAll = ({ tensors }: Layout, x: Tensors): Record<string, Tensor> =>

@@ -3,7 +3,7 @@ import { ndarray, tf } from '@weightspace/compute';
 import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from './dense.ts';
-import type { Layout, TensorLayout } from './layout.ts';
+import type { Layout, TensorLayout } from '../blocks/layout.ts';
 
 /** Parts of the output that one product gives: which tensors, and how many channels of each. */
 interface Target {

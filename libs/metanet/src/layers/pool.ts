@@ -2,7 +2,7 @@
 import { tf } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
-import type { Layout } from './layout.ts';
+import type { Layout } from '../blocks/layout.ts';
 
 /**
  * The mean of every parameter's features over the neurons that permute; what doesn't permute stays apart.

@@ -23,7 +23,14 @@ export function probeParameters(
   const biases = biasesOf(architecture);
   if (biases.size === 0)
     throw new MetanetError(kind, 'adds probe features to biases, and this architecture has none; set probes to 0');
-  const inputs = architecture.spec.inputs[0]!.size;
+  const { inputs: given } = architecture.spec;
+  const positions = [...given, ...architecture.values].find((value) => (value.positions ?? []).length > 0);
+  if (given.length > 1 || positions !== undefined || given[0]!.indices !== undefined)
+    throw new MetanetError(
+      kind,
+      'probe features are of networks on single vectors, and this one has positions; set probes to 0',
+    );
+  const inputs = given[0]!.size;
   return Object.assign(
     { probes: stream.split('probes').uniform([probes, inputs], -1, 1) },
     ...[...biases.values()].map((name) => ({

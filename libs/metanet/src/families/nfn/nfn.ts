@@ -13,17 +13,19 @@ import {
   positionParameters,
   sinusoidalChannels,
   sinusoidalCodes,
-} from './layers/encoding.ts';
-import type { PositionContext } from './layers/encoding.ts';
-import { equivariantLinear, equivariantLinearParameters } from './layers/equivariant-linear.ts';
-import { layoutOf } from './layers/layout.ts';
-import type { Layout, Permutable } from './layers/layout.ts';
-import { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
-import { pool, pooledFeatures } from './layers/pool.ts';
-import { probeFeatures, probeParameters } from './layers/probe-features.ts';
-import { MetanetError } from './metanet.ts';
-import type { Metanet } from './metanet.ts';
-import type { MetanetKind } from './registry.ts';
+} from '../../layers/encoding.ts';
+import type { PositionContext } from '../../layers/encoding.ts';
+import { editHead, editHeadParameters } from '../../layers/edit-head.ts';
+import { equivariantLinear, equivariantLinearParameters } from '../../layers/equivariant-linear.ts';
+import { splitBlocks } from '../../blocks/blocks.ts';
+import { layoutOf } from '../../blocks/layout.ts';
+import type { Layout, Permutable } from '../../blocks/layout.ts';
+import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
+import { pool, pooledFeatures } from '../../layers/pool.ts';
+import { probeFeatures, probeParameters } from '../../layers/probe-features.ts';
+import { MetanetError } from '../../metanet.ts';
+import type { Editor, Metanet } from '../../metanet.ts';
+import type { MetanetKind } from '../../registry.ts';
 
 export const nfnSettings = {
   /** Channels of each equivariant layer. */
@@ -70,7 +72,8 @@ export const nfnNp: MetanetKind<NfnSettings> = {
   source: 'Zhou et al. 2023, arXiv:2302.14040, eq. 5',
   symmetry:
     'invariant to permutations of hidden neurons, and with canonicalSigns to their signs and phases; its layers also commute with permutations of inputs and outputs',
-  inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
+  inputs: ['any network whose parameters have at most two permutable axes, of different spaces: MLPs, CNNs, ResNets'],
+  takes: ['mlp', 'cnn', 'residual'],
   settings: nfnSettings,
   published: {
     settings: published,
@@ -80,6 +83,7 @@ export const nfnNp: MetanetKind<NfnSettings> = {
     departs: 'one bias per output tensor in place of one per map: 18,432 fewer parameters',
   },
   create: (architecture, outputs, settings) => createNfn('nfn-np', 'all', architecture, outputs, settings),
+  edit: (architecture, settings) => editNfn('nfn-np', 'all', architecture, settings),
 };
 
 export const nfnHnp: MetanetKind<NfnSettings> = {
@@ -87,7 +91,8 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
   family: 'NFN',
   source: 'Zhou et al. 2023, arXiv:2302.14040, appendix A',
   symmetry: 'invariant to permutations of hidden neurons, and with canonicalSigns to their signs and phases',
-  inputs: ['any network whose parameters have at most two permutable axes that differ: MLPs, SIRENs, residual MLPs'],
+  inputs: ['any network whose parameters have at most two permutable axes, of different spaces: MLPs, CNNs, ResNets'],
+  takes: ['mlp', 'cnn', 'residual'],
   settings: { ...nfnSettings, position: 'none' },
   published: {
     settings: { ...published, position: 'none' },
@@ -100,32 +105,34 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
       'which the public code lacks (655,360 more)',
   },
   create: (architecture, outputs, settings) => createNfn('nfn-hnp', 'hidden', architecture, outputs, settings),
+  edit: (architecture, settings) => editNfn('nfn-hnp', 'hidden', architecture, settings),
 };
 
 const outputSize = ({ values, spec }: Architecture): number => values.find(({ name }) => name === spec.output)!.size;
 
-/** What both kinds are made of. */
-function createNfn(
-  kind: string,
-  permutable: Permutable,
-  architecture: Architecture,
-  outputs: number,
-  settings: NfnSettings,
-): Metanet {
+/** The equivariant layers, which classifiers and editors share. */
+interface Body {
+  readonly layout: Layout;
+  /** Channels of the last layer. */
+  readonly channels: number;
+  readonly initialize: (stream: RandomStream) => NdArrays;
+  readonly measure: Metanet['measure'];
+  /** Features by block, and what the networks give on the probes where there are some. */
+  readonly apply: (
+    params: Tensors,
+    fixed: Tensors,
+    weights: Tensors,
+  ) => { readonly features: Tensors; readonly outputs: Tensor | undefined };
+}
+
+function bodyOf(kind: string, permutable: Permutable, architecture: Architecture, settings: NfnSettings): Body {
   check(kind, settings);
   const layout = layoutOf(kind, architecture, permutable);
-  const position: PositionContext = {
-    layout,
-    fixed: new Set(architecture.spaces.filter((s) => !s.free).map((s) => s.name)),
-    axesOf: new Map(architecture.parameters.map((p) => [p.name, p.axes])),
-  };
-  const free = new Set(
-    [...layout.spaces.keys()].filter((space) => settings.pool === 'np' || !position.fixed.has(space)),
-  );
+  const position: PositionContext = { layout, fixed: fixedSpaces(architecture) };
   const encoded = 2 * settings.frequencies;
   const first = encoded + (settings.position === 'sinusoidal' ? sinusoidalChannels(settings.bands) : 0);
   const widths = [first, ...settings.channels];
-  const readout = settings.probeReadout ? settings.probes * outputSize(architecture) : 0;
+  const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
   const initialize = (stream: RandomStream): NdArrays => ({
     ...(settings.position === 'learned' ? positionParameters(position, encoded, stream.split('position')) : {}),
     ...(settings.probes > 0 ? probeParameters(kind, architecture, settings.probes, first, stream.split('probe')) : {}),
@@ -133,35 +140,82 @@ function createNfn(
       {},
       ...settings.channels.map((d, i) => equivariantLinearParameters(`layer${i + 1}`, layout, widths[i]!, d, stream)),
     ) as NdArrays),
-    ...headParameters(pooledFeatures(layout, widths.at(-1)!, free) + readout, outputs, settings, stream),
   });
-  const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
-  const encode = (params: Tensors, fixed: Tensors, weights: Tensors) =>
-    encodeWeights(params, fixed, weights, codes, layout);
-  const apply = (params: Tensors, fixed: Tensors, given: Tensors, noise?: Tensors): Tensor => {
+  const apply = (params: Tensors, fixed: Tensors, given: Tensors) => {
     const weights = settings.canonicalSigns ? canonicalizeSigns(architecture, given) : given;
-    let x: Tensors = encode(params, fixed, weights);
+    let x: Tensors = encodeWeights(params, fixed, weights, codes, layout);
     const probed = settings.probes > 0 ? probeFeatures(params, architecture, weights) : undefined;
     if (probed) x = withProbes(x, probed.features, layout);
     settings.channels.forEach((_, i) => {
       x = mapValues(equivariantLinear(params, `layer${i + 1}`, layout, x), (value) => tf.relu(value) as Tensor);
     });
-    const pooled = pool(layout, x, free);
-    const seen = probed && settings.probeReadout ? tf.concat([pooled, probed.outputs], 1) : pooled;
-    return applyHead(params, seen, settings, noise);
+    return { features: x, outputs: probed?.outputs };
   };
+  return {
+    layout,
+    channels: widths.at(-1)!,
+    initialize,
+    measure: (weights, stream) => ({
+      frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
+      ...(settings.normalize ? prefixScales(measureScales(weights)) : {}),
+    }),
+    apply,
+  };
+}
+
+const fixedSpaces = ({ spaces }: Architecture): Set<string> =>
+  new Set(spaces.filter((s) => !s.free).map(({ name }) => name));
+
+function createNfn(
+  kind: string,
+  permutable: Permutable,
+  architecture: Architecture,
+  outputs: number,
+  settings: NfnSettings,
+): Metanet {
+  const body = bodyOf(kind, permutable, architecture, settings);
+  const { layout, channels } = body;
+  const fixed = fixedSpaces(architecture);
+  const free = new Set([...layout.spaces.keys()].filter((space) => settings.pool === 'np' || !fixed.has(space)));
+  const readout = settings.probeReadout ? settings.probes * outputSize(architecture) : 0;
+  const initialize = (stream: RandomStream): NdArrays => ({
+    ...body.initialize(stream),
+    ...headParameters(pooledFeatures(layout, channels, free) + readout, outputs, settings, stream),
+  });
   return {
     kind,
     architecture,
     outputs,
     parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
     initialize,
-    measure: (weights, stream) => ({
-      frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
-      ...(settings.normalize ? prefixScales(measureScales(weights)) : {}),
-    }),
+    measure: body.measure,
     noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
-    apply,
+    apply: (params, values, weights, noise) => {
+      const { features, outputs: probed } = body.apply(params, values, weights);
+      const pooled = pool(layout, features, free);
+      const seen = probed && settings.probeReadout ? tf.concat([pooled, probed], 1) : pooled;
+      return applyHead(params, seen, settings, noise);
+    },
+  };
+}
+
+function editNfn(kind: string, permutable: Permutable, architecture: Architecture, settings: NfnSettings): Editor {
+  if (settings.canonicalSigns)
+    throw new MetanetError(kind, 'canonicalSigns must be false in an editor: changes would be those of other signs');
+  const body = bodyOf(kind, permutable, architecture, settings);
+  const initialize = (stream: RandomStream): NdArrays => ({
+    ...body.initialize(stream),
+    ...editHeadParameters('edit', body.layout, body.channels, stream),
+  });
+  return {
+    kind,
+    architecture,
+    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    initialize,
+    measure: body.measure,
+    noise: () => ({}),
+    apply: (params, fixed, weights) =>
+      editHead(params, 'edit', body.layout, architecture, body.apply(params, fixed, weights).features),
   };
 }
 
@@ -184,10 +238,11 @@ function encodeWeights(
   codes: NdArrays,
   layout: Layout,
 ): Record<string, Tensor> {
+  const blocks = splitBlocks(layout.blocks, weights);
   const encoded = Object.fromEntries(
-    layout.tensors.map(({ name }) => {
-      const scale = fixed[`scale.${name}`];
-      const raw = scale ? tf.div(weights[name]!, scale) : weights[name]!;
+    layout.tensors.map(({ name, parameter }) => {
+      const scale = fixed[`scale.${parameter}`];
+      const raw = scale ? tf.div(blocks[name]!, scale) : blocks[name]!;
       const features = fourierFeatures(raw, fixed['frequencies']!);
       const learned = params[`position.${name}`];
       const placed = learned ? (tf.add(features, learned) as Tensor) : features;

@@ -2,9 +2,10 @@
 import { countParameters, ndarray, RandomStream, tf } from '@weightspace/compute';
 import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
 
-import { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
-import type { MetanetKind } from './registry.ts';
-import { measureColumns, standardize } from './standardize.ts';
+import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
+import { inputFamilies } from '../../registry.ts';
+import type { MetanetKind } from '../../registry.ts';
+import { measureColumns, standardize } from '../../layers/standardize.ts';
 
 export const statNnSettings = { head: [1000, 1000] as readonly number[], dropout: 0.2 };
 export type StatNnSettings = typeof statNnSettings;
@@ -54,6 +55,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
   source: 'Unterthiner et al. 2020, arXiv:2002.11448',
   symmetry: 'invariant to every permutation of the entries of a parameter',
   inputs: ['any network'],
+  takes: inputFamilies,
   settings: statNnSettings,
   published: {
     settings: { head: [1000, 1000] },

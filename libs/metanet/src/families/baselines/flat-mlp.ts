@@ -2,9 +2,10 @@
 import { countParameters, ndarray, RandomStream, tf } from '@weightspace/compute';
 import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
 
-import { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
-import type { MetanetKind } from './registry.ts';
-import { measureColumns, standardize } from './standardize.ts';
+import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
+import { inputFamilies } from '../../registry.ts';
+import type { MetanetKind } from '../../registry.ts';
+import { measureColumns, standardize } from '../../layers/standardize.ts';
 
 export const flatMlpSettings = { head: [512, 512] as readonly number[], dropout: 0.2 };
 export type FlatMlpSettings = typeof flatMlpSettings;
@@ -16,6 +17,7 @@ export const flatMlp: MetanetKind<FlatMlpSettings> = {
   source: 'the MLP baseline of Navon et al. 2023, arXiv:2301.12780',
   symmetry: 'none',
   inputs: ['any network'],
+  takes: inputFamilies,
   settings: flatMlpSettings,
   create: (architecture, outputs, settings) => {
     const names = architecture.parameters.map(({ name }) => name);
