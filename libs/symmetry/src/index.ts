@@ -34,3 +34,6 @@ export type { BatchCase } from './certificate/batch-independence.ts';
 export type { ArrayMap } from './certificate/compare.ts';
 export { CertificateError, describe, VacuousError } from './certificate/report.ts';
 export type { CertificateKind, CertificateReport, TensorReport } from './certificate/report.ts';
+export { gaugeTensors } from './canonical/gauge-tensors.ts';
+export { neuronStatisticCounts, neuronStatistics } from './canonical/neuron-statistics.ts';
+export { sortNeurons } from './canonical/sort-neurons.ts';
