@@ -4,6 +4,7 @@ export { fromTensor, mapValues, ndarray, rows, scalar, sizeOf, takeRows, toTenso
 export type { DType, NdArray, NdArrays, Tensors } from './nd-array.ts';
 export { RandomStream } from './random-stream.ts';
 export type { RandomState } from './random-stream.ts';
+export { countDrawn } from './shape-stream.ts';
 export { compile, exportOnnx } from './compile/compile.ts';
 export type { Compiled, CompileOptions, CompileStatistics } from './compile/compile.ts';
 export { ArgumentError } from './compile/check-arguments.ts';

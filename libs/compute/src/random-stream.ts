@@ -24,7 +24,7 @@ export class RandomStream {
   readonly #key: string;
   readonly #generator: JumpableRandomGenerator;
 
-  private constructor(key: string, generator: JumpableRandomGenerator) {
+  protected constructor(key: string, generator: JumpableRandomGenerator) {
     this.#key = key;
     this.#generator = generator;
   }

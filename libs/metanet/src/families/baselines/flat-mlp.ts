@@ -1,6 +1,6 @@
 /** @file The baseline that knows nothing of symmetry: a perceptron on all weights in a row. */
-import { countParameters, ndarray, RandomStream, tf } from '@weightspace/compute';
-import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, ndarray, tf } from '@weightspace/compute';
+import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
 import { inputFamilies } from '../../registry.ts';
@@ -34,7 +34,7 @@ export const flatMlp: MetanetKind<FlatMlpSettings> = {
       kind: 'flat-mlp',
       architecture,
       outputs,
-      parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+      parameterCount: countDrawn(initialize),
       initialize,
       measure: (weights) => measureColumns(joinColumns(names.map((name) => weights[name]!))),
       noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),

@@ -1,6 +1,6 @@
 /** @file Statistics of each parameter, and a perceptron on them. */
-import { countParameters, ndarray, RandomStream, tf } from '@weightspace/compute';
-import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, ndarray, tf } from '@weightspace/compute';
+import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
 import { inputFamilies } from '../../registry.ts';
@@ -72,7 +72,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
       kind: 'stat-nn',
       architecture,
       outputs,
-      parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+      parameterCount: countDrawn(initialize),
       initialize,
       measure: (weights) => measureColumns(statisticsOf(weights, names)),
       noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),

@@ -1,7 +1,7 @@
 /** @file Neural functional networks: NP and HNP. */
 import type { Architecture } from '@weightspace/architecture';
-import { countParameters, mapValues, RandomStream, tf, toTensor } from '@weightspace/compute';
-import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, mapValues, tf, toTensor } from '@weightspace/compute';
+import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import { canonicalizeSigns } from '@weightspace/symmetry';
 
 import {
@@ -186,7 +186,7 @@ function createNfn(
     kind,
     architecture,
     outputs,
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     measure: body.measure,
     noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
@@ -210,7 +210,7 @@ function editNfn(kind: string, permutable: Permutable, architecture: Architectur
   return {
     kind,
     architecture,
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     measure: body.measure,
     noise: () => ({}),
