@@ -26,6 +26,10 @@ export { MetanetError } from './metanet.ts';
 export type { Editor, Metanet, MixedMetanet, Networks, WeightFunction } from './metanet.ts';
 export { nfnHnp, nfnNp, nfnSettings } from './families/nfn/nfn.ts';
 export type { NfnSettings } from './families/nfn/nfn.ts';
+export { probeGen, probeGenSettings, probes, probesSettings } from './families/probing/probing.ts';
+export { freeProbes, linearGenerator } from './families/probing/probe-generator.ts';
+export type { GeneratorSettings, ProbeGenerator } from './families/probing/probe-generator.ts';
+export type { ProbeGenSettings, ProbesSettings } from './families/probing/probing.ts';
 export {
   createEditor,
   createMetanet,

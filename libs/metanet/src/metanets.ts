@@ -1,6 +1,7 @@
 /** @file The metanets that come with the lib; a new one is a file and a line here. */
 import { flatMlp } from './families/baselines/flat-mlp.ts';
 import { nfnHnp, nfnNp } from './families/nfn/nfn.ts';
+import { probeGen, probes } from './families/probing/probing.ts';
 import { registerMetanet } from './registry.ts';
 import { statNn } from './families/baselines/stat-nn.ts';
 
@@ -8,3 +9,5 @@ registerMetanet(nfnNp);
 registerMetanet(nfnHnp);
 registerMetanet(statNn);
 registerMetanet(flatMlp);
+registerMetanet(probes);
+registerMetanet(probeGen);
