@@ -1,6 +1,12 @@
 import './metanets.ts';
 
 export { flatMlp } from './families/baselines/flat-mlp.ts';
+export { partitionsOf } from './families/unf/forest.ts';
+export type { Forest, Index, Partition } from './families/unf/forest.ts';
+export { countTerms, universalPlan } from './families/unf/plan.ts';
+export type { IndexedTensor, Plan } from './families/unf/plan.ts';
+export { universalLinear, universalLinearParameters } from './families/unf/universal-linear.ts';
+export type { UniversalLinearOptions } from './families/unf/universal-linear.ts';
 export { denseParameters, dense, project } from './layers/dense.ts';
 export {
   fold,
