@@ -76,7 +76,13 @@ export const kernels = collection(
 export const deep = collection(
   'a residual network',
   { d: [4], h1: [3], h2: [5], h3: [2] },
-  Object.fromEntries([1, 2, 3].flatMap((i) => [[`in${i}`, `h${i} d`], [`out${i}`, `d h${i}`], [`b${i}`, 'd']])),
+  Object.fromEntries(
+    [1, 2, 3].flatMap((i) => [
+      [`in${i}`, `h${i} d`],
+      [`out${i}`, `d h${i}`],
+      [`b${i}`, 'd'],
+    ]),
+  ),
 );
 
 export const collections = [chain, hidden, recurrent, tied, triple, heads, grouped, nested, bilinear, kernels].map(

@@ -127,9 +127,7 @@ export function universalLinear(params: Tensors, name: string, plan: Plan, x: Te
     const prefix = `${name}.[${hub.shape}]`;
     const full = params[`${prefix}.weight`];
     const all = read(hub.sources);
-    const y = full
-      ? project(all, full)
-      : project(project(all, params[`${prefix}.in`]!), params[`${prefix}.out`]!);
+    const y = full ? project(all, full) : project(project(all, params[`${prefix}.in`]!), params[`${prefix}.out`]!);
     const withBias = hub.indices.length === 0 ? (tf.add(y, params[`${name}.bias`]!) as Tensor) : y;
     splitChannels(withBias, hub.targets).forEach((value, i) => values.set(hub.targets[i]!, value));
     if (full) continue;
