@@ -1,6 +1,7 @@
 /** @file What `weightspace diff` compares. */
 import type { ParameterSpec } from '@weightspace/architecture';
-import { matchNetworks, symmetryGroup } from '@weightspace/symmetry';
+import { matchWeights } from '@weightspace/alignment';
+import { symmetryGroup } from '@weightspace/symmetry';
 
 import { UsageError } from '../exit.ts';
 import { openNetwork } from './open-network.ts';
@@ -33,7 +34,7 @@ export async function diffFiles(a: string, b: string, options: NetworkOptions): 
   const [reference, params] = [first.params, second.params];
   const names = second.network.parameters.map(({ name }) => name);
   const renamed = Object.fromEntries(first.network.parameters.map(({ name }, i) => [name, params[names[i]!]!]));
-  const match = await matchNetworks(symmetryGroup(first.network), reference, renamed);
+  const match = await matchWeights(symmetryGroup(first.network), reference, renamed);
   const parameters = first.network.parameters.map(({ name }) => {
     const [x, y] = [reference[name]!.data, match.params[name]!.data];
     let [gap, norm] = [0, 0];

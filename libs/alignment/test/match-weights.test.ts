@@ -1,17 +1,10 @@
 import { mapValues, ndarray } from '@weightspace/compute';
 import type { NdArrays, RandomStream } from '@weightspace/compute';
+import { matchWeights } from '@weightspace/alignment';
 import { describe, expect, test } from 'vitest';
 
 import type { LabelledNetwork } from '@weightspace/architecture';
-import {
-  act,
-  compose,
-  identityElement,
-  matchNetworks,
-  permutationGroup,
-  randomElement,
-  symmetryGroup,
-} from '@weightspace/symmetry';
+import { act, compose, identityElement, permutationGroup, randomElement, symmetryGroup } from '@weightspace/symmetry';
 import type { GroupElement } from '@weightspace/symmetry';
 
 import {
@@ -40,13 +33,13 @@ function distance(a: NdArrays, b: NdArrays): number {
   return Math.sqrt(sum);
 }
 
-describe.each(labelledNetworks)('matchNetworks on %s', (name, network) => {
+describe.each(labelledNetworks)('matchWeights on %s', (name, network) => {
   const group = symmetryGroup(network, ['permutation', 'sign']);
   test('finds the element that made one network of the other', async () => {
     const draws = stream(`match ${name}`);
     const params = randomParams(network, draws);
     const moved = act(network, randomElement(group, draws), params);
-    const match = await matchNetworks(group, moved, params);
+    const match = await matchWeights(group, moved, params);
     expect(match.distance).toBe(0);
     expect(match.distanceBefore).toBeCloseTo(distance(moved, params), 4);
     expect(match.distanceBefore).toBeGreaterThan(1);
@@ -57,7 +50,7 @@ describe.each(labelledNetworks)('matchNetworks on %s', (name, network) => {
     const params = randomParams(network, draws);
     const other = noisy(params, draws, 0.02);
     const moved = act(network, randomElement(group, draws), other);
-    const match = await matchNetworks(group, moved, params);
+    const match = await matchWeights(group, moved, params);
     expect(match.distance).toBeCloseTo(distance(other, params), 4);
     expect(match.relative).toBeGreaterThan(0.005);
     expect(match.relative).toBeLessThan(0.04);
@@ -84,7 +77,7 @@ const permutations = (n: number): number[][] =>
     ? [[]]
     : permutations(n - 1).flatMap((p) => Array.from({ length: n }, (_, i) => [...p.slice(0, i), n - 1, ...p.slice(i)]));
 
-describe('matchNetworks', () => {
+describe('matchWeights', () => {
   test.each([
     ['one layer', labelled('one', [fixed('x', 3), leaf('h', 5), fixed('y', 2)], { a: ['h', 'x'], b: ['y', 'h'] }), 1],
     [
@@ -101,7 +94,7 @@ describe('matchNetworks', () => {
     for (let i = 0; i < 3; i++) {
       const [a, b] = [randomParams(network, draws.split(`a${i}`)), randomParams(network, draws.split(`b${i}`))];
       const least = Math.min(...allElements(network).map((g) => distance(a, act(network, g, b))));
-      const match = await matchNetworks(permutationGroup(network), a, b);
+      const match = await matchWeights(permutationGroup(network), a, b);
       expect(match.distance).toBeGreaterThan(least * 0.99999);
       expect(match.distance).toBeLessThan(least * slack + 1e-5);
     }
@@ -112,7 +105,7 @@ describe('matchNetworks', () => {
     const params = randomParams(everything, draws);
     for (let i = 0; i < 3; i++) {
       const moved = act(everything, randomElement(group, draws), params);
-      const match = await matchNetworks(group, moved, params);
+      const match = await matchWeights(group, moved, params);
       expect(match.relative).toBeLessThan(1e-5);
       expect(match.distanceBefore).toBeGreaterThan(1);
     }
@@ -121,9 +114,7 @@ describe('matchNetworks', () => {
     const draws = stream('other');
     const params = randomParams(plainMlp, draws);
     const group = permutationGroup(plainMlp);
-    expect((await matchNetworks(group, params, randomParams(plainMlp, draws.split('b')))).relative).toBeGreaterThan(
-      0.3,
-    );
+    expect((await matchWeights(group, params, randomParams(plainMlp, draws.split('b')))).relative).toBeGreaterThan(0.3);
     const negative = mapValues(params, (a, name) =>
       name.startsWith('l1')
         ? ndarray(
@@ -132,7 +123,7 @@ describe('matchNetworks', () => {
           )
         : a,
     );
-    expect((await matchNetworks(group, params, negative)).relative).toBeGreaterThan(0.3);
+    expect((await matchWeights(group, params, negative)).relative).toBeGreaterThan(0.3);
   });
   test('takes wide layers through ONNX Runtime', async () => {
     const wide = labelled('wide', [fixed('x', 20), leaf('h1', 160), leaf('h2', 170), fixed('y', 5)], {
@@ -148,7 +139,7 @@ describe('matchNetworks', () => {
       compose(randomElement(group, draws), randomElement(group, draws)),
       noisy(params, draws, 0.1),
     );
-    const match = await matchNetworks(group, moved, params);
+    const match = await matchWeights(group, moved, params);
     expect(match.relative).toBeLessThan(0.11);
   });
 });
