@@ -5,3 +5,5 @@ export { PairMatcher } from './pairs/pair-matcher.ts';
 export type { PairMatchOptions } from './pairs/pair-matcher.ts';
 export { inlinePairMatching, workerPairMatching } from './pairs/pair-matching.ts';
 export type { PairMatching } from './pairs/pair-matching.ts';
+export { interpolate, interpolationBarrier } from './barrier/interpolation-barrier.ts';
+export type { InterpolationBarrier, InterpolationCase } from './barrier/interpolation-barrier.ts';

@@ -1,6 +1,6 @@
 import { checkStacked } from '@weightspace/architecture';
 import { ndarray, sizeOf } from '@weightspace/compute';
-import type { NdArrays } from '@weightspace/compute';
+import type { NdArray, NdArrays } from '@weightspace/compute';
 import { act, compose, gaugeElement, identityElement, inverse, stackElements } from '@weightspace/symmetry';
 import type { GroupElement, SpaceElement, SymmetryGroup } from '@weightspace/symmetry';
 
@@ -47,7 +47,7 @@ export class PairMatcher {
    *   identities too; shape `[P, n]`
    * @throws {ParameterError | ShapeError} when parameters don't fit
    */
-  async match(reference: NdArrays, params: NdArrays): Promise<Record<string, ReturnType<typeof ndarray>>> {
+  async match(reference: NdArrays, params: NdArrays): Promise<Record<string, NdArray>> {
     const { architecture } = this.#group;
     const count = checkStacked('PairMatcher.match', architecture, reference);
     if (checkStacked('PairMatcher.match', architecture, params) !== count) {
