@@ -59,6 +59,6 @@ function addTo(x: Tensor, t: TensorLayout, vector: Tensor, more: readonly Tensor
     (a, b) => tf.add(a, b),
     tf.reshape(vector, [...x.shape.slice(0, -1).map(() => 1), 1, channels]),
   );
-  const entries = t.folded === 1 ? all : tf.tile(all, [...all.shape.slice(0, -2).map(() => 1), t.folded, 1]);
-  return tf.add(x, tf.reshape(entries, [...all.shape.slice(0, -2), t.folded * channels]));
+  const entries: Tensor = tf.reshape(x, [...x.shape.slice(0, -1), t.folded, channels]);
+  return tf.reshape(tf.add(entries, all), x.shape);
 }
