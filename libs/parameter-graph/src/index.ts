@@ -1,5 +1,17 @@
 export { graphSize, parameterGraph, placeOf } from './build-graph.ts';
 export type { GraphOptions } from './build-graph.ts';
+export { graphStructure } from './graph-structure.ts';
+export type {
+  BlockShape,
+  GraphStructure,
+  NodeOrder,
+  NodeParameter,
+  StructureBlock,
+  StructureGroup,
+  TensorView,
+} from './graph-structure.ts';
+export { structureArrays, viewOffsets } from './structure-arrays.ts';
+export type { StructureArrays } from './structure-arrays.ts';
 export { STRUCTURAL } from './parameter-graph.ts';
 export type {
   EdgeBlock,

@@ -20,6 +20,8 @@ export interface GroupDraft {
 export interface Connections {
   readonly sources: Int32Array;
   readonly targets: Int32Array;
+  /** Factors of the target, by position, that number the source; absent where all nodes lead to their counterparts. */
+  readonly shared?: readonly number[];
 }
 
 export interface BlockDraft {

@@ -65,7 +65,8 @@ class Units {
       const at = coordinates(factors, i);
       sources[i] = own.reduce((sum, one) => sum * one.size + at[factors.indexOf(one)]!, 0);
     }
-    const content: Connections = { sources, targets: oneToOne(size).targets };
+    const shared = own.map((one) => factors.indexOf(one));
+    const content: Connections = { sources, targets: oneToOne(size).targets, shared };
     const name = index === 0 ? space.name : `${space.name}.${index}`;
     this.#blocks.push({ name, kind, layer, source, target, content, read: undefined });
   }
