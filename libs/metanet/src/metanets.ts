@@ -4,6 +4,7 @@ import { nfnHnp, nfnNp } from './families/nfn/nfn.ts';
 import { probeGen, probes } from './families/probing/probing.ts';
 import { nft } from './families/nft/nft.ts';
 import { registerMetanet } from './registry.ts';
+import { unf } from './families/unf/unf.ts';
 import { statNn } from './families/baselines/stat-nn.ts';
 
 registerMetanet(nfnNp);
@@ -13,3 +14,4 @@ registerMetanet(statNn);
 registerMetanet(flatMlp);
 registerMetanet(probes);
 registerMetanet(probeGen);
+registerMetanet(unf);

@@ -39,14 +39,25 @@ export interface Layout {
 export type Permutable = 'hidden' | 'all';
 
 /** The layout of any labelled network: heads, repeated and joined axes too. */
-export function blockLayout(network: LabelledNetwork, permutable: Permutable): Layout {
-  const permutes = (f: Factor) => f.free || (permutable === 'all' && f.kind === 'neuron');
+export const blockLayout = (network: LabelledNetwork, permutable: Permutable): Layout =>
+  layoutWith(network, (factor) => factor.free || (permutable === 'all' && factor.kind === 'neuron'));
+
+/**
+ * The same with any choice of what permutes. A factor that says in which member of a space another one lies stays an axis
+ * with it: a free order within each member of a fixed space is one for each, so those members can't be channels.
+ */
+export function layoutWith(network: LabelledNetwork, permutes: (factor: Factor) => boolean): Layout {
   const blocks = blocksOf(network);
   const tensors = blocks.map(({ name, parameter, kind, factors }): TensorLayout => {
-    const axes = factors.flatMap((factor, i) => (permutes(factor) ? [i] : []));
+    const chosen = new Set(factors.flatMap((factor, i) => (permutes(factor) ? [i] : [])));
+    for (const axis of chosen) {
+      const { within } = factors[axis]!;
+      if (within !== undefined) chosen.add(within);
+    }
+    const axes = [...chosen].sort((a, b) => a - b);
     const withinOf = (axis: number) => {
-      const parent = axes.indexOf(factors[axis]!.within ?? -1);
-      return parent < 0 ? undefined : parent;
+      const parent = factors[axis]!.within;
+      return parent === undefined ? undefined : axes.indexOf(parent);
     };
     return {
       name,
