@@ -18,6 +18,7 @@ export { bindShapes, ShapeError } from './shape-error.ts';
 export type { Dim, ShapeRow } from './shape-error.ts';
 export { countParameters, findNonFinite, flatten, ParameterError, sameBits, unflatten } from './parameters.ts';
 export { valueAndGrads } from './value-and-grads.ts';
+export { withoutGradient } from './without-gradient.ts';
 export { sgd } from './optimizers/sgd.ts';
 export type { SgdOptions } from './optimizers/sgd.ts';
 export { adam } from './optimizers/adam.ts';

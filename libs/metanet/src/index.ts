@@ -1,5 +1,11 @@
 import './metanets.ts';
 
+export { canonicalMlp } from './families/baselines/canonical-mlp.ts';
+export { frameAveraging, sortingFrames } from './families/baselines/frame-averaging.ts';
+export { learnedCanonicalization } from './families/baselines/learned-canonicalization.ts';
+export { neuronScoreParameters, neuronScores, scoredSpaces } from './families/baselines/neuron-scores.ts';
+export type { ScoredSpace } from './families/baselines/neuron-scores.ts';
+export { softOrder, straightThrough } from './families/baselines/soft-order.ts';
 export { flatMlp } from './families/baselines/flat-mlp.ts';
 export { partitionsOf } from './families/unf/forest.ts';
 export type { Forest, Index, Partition } from './families/unf/forest.ts';

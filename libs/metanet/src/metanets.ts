@@ -1,5 +1,8 @@
 /** @file The metanets that come with the lib; a new one is a file and a line here. */
+import { canonicalMlp } from './families/baselines/canonical-mlp.ts';
 import { flatMlp } from './families/baselines/flat-mlp.ts';
+import { frameAveraging } from './families/baselines/frame-averaging.ts';
+import { learnedCanonicalization } from './families/baselines/learned-canonicalization.ts';
 import { nfnHnp, nfnNp } from './families/nfn/nfn.ts';
 import { probeGen, probes } from './families/probing/probing.ts';
 import { nft } from './families/nft/nft.ts';
@@ -15,3 +18,6 @@ registerMetanet(flatMlp);
 registerMetanet(probes);
 registerMetanet(probeGen);
 registerMetanet(unf);
+registerMetanet(canonicalMlp);
+registerMetanet(frameAveraging);
+registerMetanet(learnedCanonicalization);

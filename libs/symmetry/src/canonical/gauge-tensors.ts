@@ -1,7 +1,7 @@
 /** @file One network for all that differ by scales, phases and signs of neurons, inside traced functions. */
 import { checkStacked } from '@weightspace/architecture';
 import type { LabelledNetwork } from '@weightspace/architecture';
-import { tf } from '@weightspace/compute';
+import { tf, withoutGradient } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { actTensors } from '../act-tensors.ts';
@@ -40,12 +40,14 @@ function shifted(network: LabelledNetwork, params: Tensors): Tensors {
       free && space.symmetries.phase !== undefined && parameter.kind === 'bias' && role === 'out' && each === 1,
   );
   if (biases.length === 0) return params;
-  const element = Object.fromEntries(
-    biases.map((entries) => {
-      const { leaf } = entries;
-      const bias = tf.reshape(rowsOf(entries, params), [params[entries.parameter.name]!.shape[0]!, leaf.total]);
-      return [`${leaf.name}.shift`, tf.neg(tf.round(tf.div(bias, leaf.space.symmetries.phase!)))];
-    }),
+  const element = withoutGradient(() =>
+    Object.fromEntries(
+      biases.map((entries) => {
+        const { leaf } = entries;
+        const bias = tf.reshape(rowsOf(entries, params), [params[entries.parameter.name]!.shape[0]!, leaf.total]);
+        return [`${leaf.name}.shift`, tf.neg(tf.round(tf.div(bias, leaf.space.symmetries.phase!)))];
+      }),
+    ),
   );
   return actTensors(network, element, params);
 }

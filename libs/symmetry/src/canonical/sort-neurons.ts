@@ -1,6 +1,6 @@
 /** @file The order that scores of neurons give, inside traced functions. */
 import type { LabelledNetwork } from '@weightspace/architecture';
-import { bindShapes, tf } from '@weightspace/compute';
+import { bindShapes, tf, withoutGradient } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { layoutOf } from '../layout/layout.ts';
@@ -23,22 +23,25 @@ import { SymmetryError } from '../symmetry-error.ts';
 export function sortNeurons(network: LabelledNetwork, scores: Tensors): Record<string, Tensor> {
   const { leaves } = layoutOf(network);
   check(leaves, scores);
-  return tf.tidy(() => {
-    const element: Record<string, Tensor> = {};
-    const places = new Map<LeafSpace, Tensor | undefined>();
-    /** Which neuron of all instances each new one was, `[B, n]`; undefined where all stay. */
-    const placesOf = (leaf: LeafSpace): Tensor | undefined => {
-      if (places.has(leaf)) return places.get(leaf);
-      const outer = leaf.parent && placesOf(leaf.parent);
-      const own = scores[leaf.name] && ordersOf(leaf, scores[leaf.name]!, outer);
-      if (own) element[`${leaf.name}.permutation`] = own;
-      const found = own || outer ? flatPlaces(leaf, own, outer) : undefined;
-      places.set(leaf, found);
-      return found;
-    };
-    leaves.forEach(placesOf);
-    return element;
-  });
+  // Small changes of scores change no order: its gradient is 0 where it has one.
+  return withoutGradient(() => tf.tidy(() => orders(leaves, scores)));
+}
+
+function orders(leaves: ReadonlyMap<string, LeafSpace>, scores: Tensors): Record<string, Tensor> {
+  const element: Record<string, Tensor> = {};
+  const places = new Map<LeafSpace, Tensor | undefined>();
+  /** Which neuron of all instances each new one was, `[B, n]`; undefined where all stay. */
+  const placesOf = (leaf: LeafSpace): Tensor | undefined => {
+    if (places.has(leaf)) return places.get(leaf);
+    const outer = leaf.parent && placesOf(leaf.parent);
+    const own = scores[leaf.name] && ordersOf(leaf, scores[leaf.name]!, outer);
+    if (own) element[`${leaf.name}.permutation`] = own;
+    const found = own || outer ? flatPlaces(leaf, own, outer) : undefined;
+    places.set(leaf, found);
+    return found;
+  };
+  leaves.forEach(placesOf);
+  return element;
 }
 
 function check(leaves: ReadonlyMap<string, LeafSpace>, scores: Tensors): void {
