@@ -21,6 +21,16 @@ export { chainOf } from './families/nft/chain.ts';
 export type { ChainLayer } from './families/nft/chain.ts';
 export { nft, nftSettings } from './families/nft/nft.ts';
 export type { NftSettings } from './families/nft/nft.ts';
+export { inr2Array, inr2ArrayPublished, inr2ArraySettings } from './families/nft/inr2array.ts';
+export type { Inr2Array, Inr2ArraySettings } from './families/nft/inr2array.ts';
+export {
+  latentTransformer,
+  latentTransformerPublished,
+  latentTransformerSettings,
+} from './families/nft/latent-transformer.ts';
+export type { LatentTransformer, LatentTransformerSettings } from './families/nft/latent-transformer.ts';
+export { bandsOf, renderPatches } from './families/nft/patches.ts';
+export type { Picture } from './families/nft/patches.ts';
 export { nftEncoder } from './families/nft/nft-encoder.ts';
 export type { NftEncoder, NftEncoderSettings } from './families/nft/nft-encoder.ts';
 export { npAttention, npAttentionParameters } from './families/nft/np-attention.ts';
