@@ -1,7 +1,12 @@
 export { compose } from './augmentation.ts';
 export type { Augmentation } from './augmentation.ts';
+export { deepTranslation } from './deep-translation.ts';
 export { inputMap, rotation, scaling, shear, translation } from './input-maps.ts';
 export { permutation, phase, positiveScale, sign } from './neuron-symmetries.ts';
 export { noise } from './noise.ts';
+export { dropout, quantile } from './sparsity.ts';
 export { augmentationNames, augmentationsOf, registerAugmentation } from './registry.ts';
 export { AugmentationError } from './augmentation-error.ts';
+export { mixLabels, mixup } from './mixup/mixup.ts';
+export type { Mixup, MixupBatch, MixupOptions } from './mixup/mixup.ts';
+export { mixupNames, mixupOf } from './mixup/mixup-registry.ts';

@@ -1,13 +1,22 @@
 /** @file Augmentations that leave the function as it is: order, sign and phase of neurons. */
-import type { Architecture, Space } from '@weightspace/architecture';
+import type { Architecture } from '@weightspace/architecture';
 import { ndarray } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream, Tensors } from '@weightspace/compute';
-import { actTensors } from '@weightspace/symmetry';
+import { actTensors, symmetryGroup } from '@weightspace/symmetry';
+import type { SpaceGroup, SymmetryKind } from '@weightspace/symmetry';
 
 import type { Augmentation } from './augmentation.ts';
 
-const spacesWith = ({ spaces }: Architecture, has: (space: Space) => boolean): Space[] =>
-  spaces.filter((s) => s.free && has(s));
+/** Draws for every space with a symmetry, by its name; shape `[B, n]`, with all instances of a space in one row. */
+const drawing =
+  (kind: SymmetryKind, draw: (shape: readonly [number, number], stream: RandomStream, space: SpaceGroup) => NdArray) =>
+  (architecture: Architecture, batch: number, stream: RandomStream): NdArrays =>
+    Object.fromEntries(
+      symmetryGroup(architecture, [kind]).spaces.map((space) => [
+        space.name,
+        draw([batch, space.size * (space.within?.instances ?? 1)], stream.split(space.name), space),
+      ]),
+    );
 
 /** The group's action, with the draws of each space as one part of the networks' elements. */
 const actingWith =
@@ -25,13 +34,7 @@ const actingWith =
 export const sign: Augmentation = {
   name: 'sign',
   kind: 'exact',
-  draw: (architecture, batch, stream) =>
-    Object.fromEntries(
-      spacesWith(architecture, (s) => s.symmetries.sign).map(({ name, size }) => [
-        name,
-        signs([batch, size], stream.split(name)),
-      ]),
-    ),
+  draw: drawing('sign', signs),
   apply: actingWith('sign'),
 };
 
@@ -50,13 +53,10 @@ function signs(shape: readonly number[], stream: RandomStream): NdArray {
 export const phase = (reach = 1): Augmentation => ({
   name: 'phase',
   kind: 'exact',
-  draw: (architecture, batch, stream) =>
-    Object.fromEntries(
-      spacesWith(architecture, (s) => s.symmetries.phase !== undefined).map(({ name, size }) => {
-        const k = stream.split(name).uniform([batch, size], -reach, reach);
-        return [name, ndarray(k.data.map(Math.floor), k.shape)];
-      }),
-    ),
+  draw: drawing('phase', (shape, stream) => {
+    const k = stream.uniform(shape, -reach, reach);
+    return ndarray(k.data.map(Math.floor), k.shape);
+  }),
   apply: actingWith('shift'),
 });
 
@@ -69,28 +69,23 @@ export const phase = (reach = 1): Augmentation => ({
 export const positiveScale = (reach = 1): Augmentation => ({
   name: 'positive-scale',
   kind: 'exact',
-  draw: (architecture, batch, stream) =>
-    Object.fromEntries(
-      spacesWith(architecture, (s) => s.symmetries.scale).map(({ name, size }) => {
-        const log = stream.split(name).uniform([batch, size], -Math.log1p(reach), Math.log1p(reach));
-        return [name, ndarray(log.data.map(Math.exp), log.shape)];
-      }),
-    ),
+  draw: drawing('scale', (shape, stream) => {
+    const log = stream.uniform(shape, -Math.log1p(reach), Math.log1p(reach));
+    return ndarray(log.data.map(Math.exp), log.shape);
+  }),
   apply: actingWith('scale'),
 });
 
-/** Orders the neurons of every hidden space at random, each network its own way. */
+/**
+ * Orders the neurons of every hidden space at random, each network its own way; heads as blocks, and each head inside.
+ */
 export const permutation: Augmentation = {
   name: 'permutation',
   kind: 'exact',
-  draw: (architecture, batch, stream): NdArrays =>
-    Object.fromEntries(
-      spacesWith(architecture, () => true).map(({ name, size }) => {
-        const data = new Int32Array(batch * size);
-        const own = stream.split(name);
-        for (let b = 0; b < batch; b++) data.set(own.permutation(size), b * size);
-        return [name, ndarray(data, [batch, size])];
-      }),
-    ),
+  draw: drawing('permutation', (shape, stream, { size }) => {
+    const data = new Int32Array(shape[0] * shape[1]);
+    for (let start = 0; start < data.length; start += size) data.set(stream.permutation(size), start);
+    return ndarray(data, shape);
+  }),
   apply: actingWith('permutation'),
 };

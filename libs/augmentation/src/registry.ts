@@ -2,9 +2,11 @@
 import { AugmentationError } from './augmentation-error.ts';
 import { compose } from './augmentation.ts';
 import type { Augmentation } from './augmentation.ts';
+import { deepTranslation } from './deep-translation.ts';
 import { rotation, scaling, shear, translation } from './input-maps.ts';
 import { permutation, phase, positiveScale, sign } from './neuron-symmetries.ts';
 import { noise } from './noise.ts';
+import { dropout, quantile } from './sparsity.ts';
 
 interface Entry {
   readonly make: (strength?: number) => Augmentation;
@@ -15,6 +17,7 @@ interface Entry {
 const registry = new Map<string, Entry>();
 const above: Entry['strength'] = [(s) => s > 0 && s < Infinity, 'a number above 0'];
 const notBelow: Entry['strength'] = [(s) => s >= 0 && s < Infinity, 'a number ≥ 0'];
+const share: Entry['strength'] = [(s) => s >= 0 && s < 1, 'a number from 0 to below 1'];
 const whole: Entry['strength'] = [(s) => Number.isSafeInteger(s) && s > 0, 'a whole number above 0'];
 
 /** @throws {AugmentationError} when the name is taken */
@@ -31,7 +34,10 @@ registerAugmentation('translation', translation, notBelow);
 registerAugmentation('rotation', rotation, notBelow);
 registerAugmentation('scaling', scaling, notBelow);
 registerAugmentation('shear', shear, notBelow);
+registerAugmentation('deep-translation', deepTranslation, notBelow);
 registerAugmentation('noise', noise, notBelow);
+registerAugmentation('dropout', dropout, share);
+registerAugmentation('quantile', quantile, share);
 
 export const augmentationNames = (): string[] => [...registry.keys()];
 

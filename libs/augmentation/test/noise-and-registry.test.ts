@@ -10,6 +10,7 @@ import {
 import type { NdArrays } from '@weightspace/compute';
 import { describe, expect, test } from 'vitest';
 
+import { generic, smallCnn } from './architectures.ts';
 import {
   augment,
   B,
@@ -49,6 +50,14 @@ describe('noise', () => {
     const mean = moved.reduce((sum, v) => sum + v, 0) / moved.length;
     expect(Math.abs(mean)).toBeLessThan(rms(moved) / 3);
     expect(new Set(moved.map((v) => v.toFixed(6))).size).toBeGreaterThan(moved.length / 2);
+  });
+  test('leaves running means and variances, so that none falls below 0', async () => {
+    const weights = generic(smallCnn, B);
+    const one = noise(3);
+    const changed = await augment(one, smallCnn, weights, one.draw(smallCnn, B, stream('statistics')));
+    const statistics = smallCnn.parameters.filter(({ kind }) => kind === 'statistic');
+    expect(statistics.length).toBe(4);
+    for (const { name } of statistics) expect(changed[name]!.data).toEqual(weights[name]!.data);
   });
   test('is nothing at 0, and leaves a parameter that is 0', async () => {
     expect(difference(await added(0), weights, 'layer1.weight').every((v) => v === 0)).toBe(true);
@@ -115,7 +124,10 @@ describe('augmentationsOf', () => {
       rotation: 'input',
       scaling: 'input',
       shear: 'input',
+      'deep-translation': 'approximate',
       noise: 'approximate',
+      dropout: 'approximate',
+      quantile: 'approximate',
     });
   });
   test.each(augmentationNames())('%s runs compiled, changes weights, keeps shapes and stays finite', async (name) => {
@@ -147,6 +159,7 @@ describe('augmentationsOf', () => {
     ['constructor', "got 'constructor'"],
     ['rotation:', "the strength of rotation must be a number ≥ 0, got ''"],
     ['permutation:3', "augmentationsOf: permutation takes no strength, got '3'"],
+    ['dropout:1', "augmentationsOf: the strength of dropout must be a number from 0 to below 1, got '1'"],
     ['phase:1.5', "the strength of phase must be a whole number above 0, got '1.5'"],
     ['rotation:1:2', "got '1:2'"],
   ])("refuses '%s'", (name, message) => {

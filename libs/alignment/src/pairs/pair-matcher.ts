@@ -11,6 +11,8 @@ import { RowProducts } from '../weights/row-products.ts';
 export interface PairMatchOptions {
   /** Most sweeps of each pair; 100 unless said otherwise. The first two bring nearly all of the gain. */
   readonly sweeps?: number;
+  /** Whether the inverses are returned, too, after the elements: what brings each reference near to its params. */
+  readonly inverses?: boolean;
 }
 
 /**
@@ -23,17 +25,19 @@ export interface PairMatchOptions {
 export class PairMatcher {
   readonly #group: SymmetryGroup;
   readonly #sweeps: number;
+  readonly #inverses: boolean;
   readonly #products = new RowProducts();
   readonly #descent: Descent;
   readonly #scales: boolean;
 
   /** @throws {AlignmentError} when sweeps is no such number */
-  constructor(group: SymmetryGroup, { sweeps = 100 }: PairMatchOptions = {}) {
+  constructor(group: SymmetryGroup, { sweeps = 100, inverses = false }: PairMatchOptions = {}) {
     if (!Number.isInteger(sweeps) || sweeps < 1) {
       throw new AlignmentError('PairMatcher', `sweeps must be a whole number from 1, got ${sweeps}`);
     }
     this.#group = group;
     this.#sweeps = sweeps;
+    this.#inverses = inverses;
     this.#descent = new Descent(group, this.#products);
     this.#scales = group.spaces.some(({ kinds }) => kinds.includes('scale'));
   }
@@ -44,7 +48,7 @@ export class PairMatcher {
    * @param reference shape `[P, …shape]`
    * @param params shape `[P, …shape]`; each is brought near to the reference at the same place
    * @returns `<space>.permutation` (int32), `.sign`, `.shift`, `.scale` for every space and every symmetry of the group,
-   *   identities too; shape `[P, n]`
+   *   identities too; shape `[P, n]`, with inverses `[2P, n]`
    * @throws {ParameterError | ShapeError} when parameters don't fit
    */
   async match(reference: NdArrays, params: NdArrays): Promise<Record<string, NdArray>> {
@@ -61,8 +65,9 @@ export class PairMatcher {
     for (let p = 0; p < count; p++) {
       elements.push(await this.#matchOne(this.#network(reference, p), this.#network(params, p)));
     }
+    const all = this.#inverses ? [...elements, ...elements.map((g) => inverse(g, architecture))] : elements;
     return stackElements(
-      elements.map((g) => fullElement(this.#group, g)),
+      all.map((g) => fullElement(this.#group, g)),
       architecture,
     );
   }
