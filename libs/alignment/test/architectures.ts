@@ -1,5 +1,5 @@
 /** @file Small networks of each family, with what no two neurons share. */
-import { cnn, mlp, resnet, siren, vit } from '@weightspace/architecture';
+import { cnn, mlp, resnet, rnn, siren, vit } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
 import { RandomStream, takeRows } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
@@ -38,6 +38,8 @@ export const smallVit = vit({
   outputs: 3,
 });
 
+export const lstm = rnn({ cell: 'lstm', steps: 4, size: 3, hidden: [6, 5], outputs: 2 });
+
 export const families: readonly (readonly [string, Architecture])[] = [
   ['ReLU MLP', reluMlp],
   ['tanh MLP', tanhMlp],
@@ -46,6 +48,7 @@ export const families: readonly (readonly [string, Architecture])[] = [
   ['CNN with batch norms and a flattening', flatCnn],
   ['ResNet', smallResnet],
   ['ViT', smallVit],
+  ['LSTM', lstm],
 ];
 
 export const stacked = (architecture: Architecture, label: string, count: number): NdArrays =>

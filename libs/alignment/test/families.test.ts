@@ -89,25 +89,27 @@ describe.each(families)('matchWeights on a %s', (name, architecture) => {
 
 describe('signs and phases', () => {
   const net = siren({ sizes: [2, 3, 1], omega: 5 });
-  /** Every element with shifts −3 … 3. */
+  /** Every element with shifts −2 … 2. */
   function* elements(): Generator<GroupElement> {
     const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]; // prettier-ignore
     for (const order of orders) {
       for (let s = 0; s < 8; s++) {
-        for (let k = 0; k < 343; k++) {
+        for (let k = 0; k < 125; k++) {
           const sign = Int8Array.from({ length: 3 }, (_, i) => ((s >> i) & 1 ? -1 : 1));
-          const shift = Int32Array.from({ length: 3 }, (_, i) => (Math.floor(k / 7 ** i) % 7) - 3);
+          const shift = Int32Array.from({ length: 3 }, (_, i) => (Math.floor(k / 5 ** i) % 5) - 2);
           yield { h1: { permutation: Int32Array.from(order), sign, shift } };
         }
       }
     }
   }
   test('of one hidden layer are the best of all elements, also where biases lie half a period apart', async () => {
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < 12; i++) {
       const [a, b] = [`a${i}`, `b${i}`].map((label) => {
         const params = single(net, label);
-        const biases = stream(label).uniform([3], -1, 1);
-        return { ...params, 'layer1.bias': biases } as NdArrays;
+        const draws = stream(label);
+        // So large that odd shifts, which cost much in one number, pay in the others for some pairs and not for others.
+        const [biases, read] = [draws.split('b').uniform([3], -0.5, 0.5), draws.split('w').uniform([1, 3], -0.6, 0.6)];
+        return { ...params, 'layer1.bias': biases, 'layer2.weight': read } as NdArrays;
       }) as [NdArrays, NdArrays];
       let least = Infinity;
       for (const g of elements()) least = Math.min(least, distance(a, act(net, g, b)));
