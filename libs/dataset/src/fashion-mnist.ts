@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readChecked } from './checked-file.ts';
 import type { Remedies } from './checked-file.ts';
 import { readIdx } from './idx.ts';
-import type { ImageSet } from './image-set.ts';
+import type { ImageSet, ImageSetReader } from './image-set.ts';
 
 export const fashionMnistFiles = {
   train: {
@@ -16,19 +16,6 @@ export const fashionMnistFiles = {
     labels: ['t10k-labels-idx1-ubyte', '2a4fb3eec0877aa3d4ab80d8f59374733af9b2b2966e8be0e50efe715f443a4d'],
   },
 } as const;
-
-const classes = [
-  'T-shirt',
-  'trouser',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-] as const;
 
 const remedies: Remedies = {
   missing: 'run npx nx run dataset:fashion-mnist',
@@ -59,7 +46,14 @@ export function loadFashionMnist(part: 'train' | 'test', folder = fashionMnistFo
     part,
     images: { shape: images.shape as [number, number, number], data: images.data },
     labels: labels.data,
-    classes,
+    classes: fashionMnist.classes,
     source: 'npm fashion-mnist 1.1.0',
   };
 }
+
+export const fashionMnist: ImageSetReader = {
+  name: 'fashion-mnist',
+  classes: ['T-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'],
+  sizes: { train: 60_000, test: 10_000 },
+  load: (part) => loadFashionMnist(part),
+};

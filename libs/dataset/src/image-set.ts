@@ -13,7 +13,11 @@ export interface ImageSet {
   readonly source: string;
 }
 
+/** What is known of a set before it is read, and how to read it. */
 export interface ImageSetReader {
   readonly name: string;
+  readonly classes: readonly string[];
+  /** Images of each part. */
+  readonly sizes: { readonly train: number; readonly test: number };
   readonly load: (part: 'train' | 'test') => ImageSet;
 }

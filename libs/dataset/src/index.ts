@@ -6,5 +6,5 @@ export { fashionMnistFolder, loadFashionMnist } from './fashion-mnist.ts';
 export { readIdx, writeIdx } from './idx.ts';
 export type { IdxArray } from './idx.ts';
 export type { ImageSet, ImageSetReader } from './image-set.ts';
-export { imageSetNames, loadImageSet } from './image-sets.ts';
+export { imageSetNames, imageSetReader, loadImageSet } from './image-sets.ts';
 export { loadMnist, mnistFolder } from './mnist.ts';

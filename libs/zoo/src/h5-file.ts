@@ -150,6 +150,10 @@ export class H5File {
     });
   }
 
+  hasAttribute(name: string): boolean {
+    return this.#guard('attributes', () => Object.hasOwn(this.#h5.attrs, name));
+  }
+
   /** Names in a group; none when the group is absent. */
   names(group: string): string[] {
     return this.#guard(group, () => (this.#h5.get(group) as { keys?: () => string[] } | null)?.keys?.() ?? []);

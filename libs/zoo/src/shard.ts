@@ -21,6 +21,8 @@ export interface ZooHeader {
   readonly seed: number;
   /** Name and version of what generated it. */
   readonly generator: string;
+  /** Names of the classes that `target/label` numbers; absent where the numbers are the names. */
+  readonly classes?: readonly string[];
 }
 
 /** The rows of a shard; every array has the networks as its first axis. */
@@ -56,13 +58,17 @@ export async function writeShard(file: string, header: ZooHeader, rows: ZooRows)
   }
 }
 
-function contentsOf({ architecture, recipe, seed, generator }: ZooHeader, { parameters, target, fit, split }: ZooRows) {
+function contentsOf(
+  { architecture, recipe, seed, generator, classes }: ZooHeader,
+  { parameters, target, fit, split }: ZooRows,
+) {
   const attributes = {
     schema: ZOO_SCHEMA,
     architecture: JSON.stringify(architecture),
     recipe: JSON.stringify(recipe),
     seed: String(seed),
     generator,
+    ...(classes === undefined ? {} : { classes: JSON.stringify(classes) }),
   };
   const group = (name: string, arrays: NdArrays) =>
     Object.entries(arrays).map(([key, { shape, data }]): [string, H5Dataset] => [`${name}/${key}`, { shape, data }]);
@@ -123,6 +129,7 @@ export async function openShard(file: string): Promise<OpenShard> {
       recipe: parse(h5, file, 'recipe'),
       seed: Number(h5.attribute('seed')),
       generator: h5.attribute('generator'),
+      ...(h5.hasAttribute('classes') ? { classes: parse(h5, file, 'classes') as string[] } : {}),
     };
     const architecture = architectureFrom(header.architecture, file);
     const [rows = 0] = h5.shape('split');

@@ -1,16 +1,18 @@
-/** @file The work of one shard: SIRENs fitted to some digits. Runs in a worker; needs nothing but its input. */
-import { initialize, siren } from '@weightspace/architecture';
-import type { Architecture } from '@weightspace/architecture';
+/** @file The work of one shard: SIRENs fitted to some images. Runs in a worker; needs nothing but its input. */
+import { initialize } from '@weightspace/architecture';
 import { mapValues, ndarray, RandomStream } from '@weightspace/compute';
 import type { NdArray } from '@weightspace/compute';
-import { loadMnist } from '@weightspace/dataset';
+import { imageSetReader } from '@weightspace/dataset';
 import type { ImageSet } from '@weightspace/dataset';
 import { fitSirens } from '@weightspace/zoo';
 import type { SirenRecipe, ZooRows } from '@weightspace/zoo';
 
-/** One digit of the zoo. */
+import { architectureOf, zooName } from './image-zoo.ts';
+import type { ImageZoo } from './image-zoo.ts';
+
+/** One image of the zoo. */
 export interface Member {
-  /** The part of MNIST and the number in it. */
+  /** The part of the set and the number in it. */
   readonly part: 'train' | 'test';
   readonly image: number;
   /** 0 train, 1 validation, 2 test. */
@@ -18,30 +20,29 @@ export interface Member {
 }
 
 export interface FitInput {
+  readonly zoo: ImageZoo;
   readonly recipe: SirenRecipe;
   readonly seed: number;
   readonly members: readonly Member[];
 }
 
-/** The architecture that a recipe's networks have. */
-export const architectureOf = ({ sizes, omega, outputOffset }: SirenRecipe): Architecture =>
-  siren({ sizes, omega, outputOffset });
+/** How a worker finds `fitImages`. */
+export const fitTask = { module: import.meta.url, name: 'fitImages' } as const;
 
-/** MNIST's test images are numbered after its training images, so that every digit has one number. */
-export const TEST_OFFSET = 60_000;
-const numberOf = ({ part, image }: Member): number => image + (part === 'test' ? TEST_OFFSET : 0);
-
-/** A digit's start depends on the seed and its number alone, so shards may be cut in any way. */
-export async function fitDigits({ recipe, seed, members }: FitInput): Promise<ZooRows> {
+/** An image's start depends on the seed and its number alone, so shards may be cut in any way. */
+export async function fitImages({ zoo, recipe, seed, members }: FitInput): Promise<ZooRows> {
+  const { load, sizes } = imageSetReader(zoo.set);
+  // Test images are numbered after training images, so that every image has one number.
+  const numberOf = ({ part, image }: Member): number => image + (part === 'test' ? sizes.train : 0);
   const architecture = architectureOf(recipe);
-  const stream = RandomStream.fromSeed(seed).split('mnist-siren').split(recipe.name);
+  const stream = RandomStream.fromSeed(seed).split(zooName(zoo)).split(recipe.name);
   const starts = members.map((member) => {
     const first = recipe.start === 'shared' ? 0 : numberOf(member);
     return initialize(architecture, stream, { count: 1, first, init: recipe.initialization });
   });
   const start = mapValues(starts[0]!, (_, name) => joinRows(starts.map((one) => one[name]!)));
   const sets = new Map<string, ImageSet>();
-  const setOf = (part: 'train' | 'test') => sets.get(part) ?? sets.set(part, loadMnist(part)).get(part)!;
+  const setOf = (part: 'train' | 'test') => sets.get(part) ?? sets.set(part, load(part)).get(part)!;
   const { parameters, loss, psnr } = await fitSirens(images(members, setOf), start, recipe, { threads: 1 });
   const whole = (f: (member: Member) => number): NdArray => ndarray(Int32Array.from(members, f), [members.length]);
   return {
@@ -60,7 +61,7 @@ function joinRows(parts: readonly NdArray[]): NdArray {
   return ndarray(data, [parts.length, ...first!.shape.slice(1)]);
 }
 
-/** Grey values in [0, 1]; shape `[N, 28, 28]`. */
+/** Grey values in [0, 1]; shape `[N, rows, columns]`. */
 function images(members: readonly Member[], setOf: (part: 'train' | 'test') => ImageSet): NdArray {
   const [, rows, columns] = setOf(members[0]!.part).images.shape;
   const size = rows * columns;

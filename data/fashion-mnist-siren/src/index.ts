@@ -1,0 +1,1 @@
+export { fashionMnistSirens } from './fashion-mnist-sirens.ts';
