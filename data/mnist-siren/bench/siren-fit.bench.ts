@@ -4,10 +4,11 @@ import { join } from 'node:path';
 
 import type { Benchmark } from '@weightspace/compute';
 import { mnistFolder } from '@weightspace/dataset';
+import { mnistSirens } from '@weightspace/data-mnist-siren';
+import { fitTask } from '@weightspace/siren-zoo';
+import type { FitInput } from '@weightspace/siren-zoo';
 import { dwsRecipe, workerExecutor } from '@weightspace/zoo';
 import type { ZooRows } from '@weightspace/zoo';
-
-import type { FitInput } from '../src/fit-digits.ts';
 
 const COUNT = 64;
 const WORKERS = Math.min(2, availableParallelism());
@@ -25,6 +26,7 @@ const torch = (label: string, threads: number, processes: number, group: number)
 
 /** The first digits of MNIST, one part per worker. */
 const parts: readonly FitInput[] = Array.from({ length: WORKERS }, (_, worker) => ({
+  zoo: mnistSirens,
   recipe: dwsRecipe,
   seed: 0,
   members: Array.from({ length: COUNT / WORKERS }, (_, i) => ({
@@ -43,8 +45,7 @@ export const benchmarks: readonly Benchmark[] = [
     calls: 3,
     prepare: () => {
       const executor = workerExecutor(WORKERS);
-      const module = new URL('../src/fit-digits.ts', import.meta.url).href;
-      const fit = (input: FitInput) => executor.run({ module, name: 'fitDigits', input }) as Promise<ZooRows>;
+      const fit = (input: FitInput) => executor.run({ ...fitTask, input }) as Promise<ZooRows>;
       return Promise.resolve({
         call: async () => {
           const done = await Promise.all(parts.map(fit));

@@ -3,8 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { chunksOf, membersOf } from '@weightspace/data-mnist-siren';
-import { dwsRecipe, openZoo } from '@weightspace/zoo';
+import { openZoo } from '@weightspace/zoo';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const repository = join(import.meta.dirname, '..', '..', '..');
@@ -96,24 +95,5 @@ describe('data-mnist-siren:generate', () => {
     const none = await generate(join(root, 'wrong'), ['--train', '0', '--test', '0']);
     expect(none.code).toBe(2);
     expect(none.text).toContain('membersOf: a zoo needs digits, asked for 0 + 0 and 0');
-  });
-});
-
-describe('a plan', () => {
-  const plan = { train: 200, validation: 30, test: 25, seed: 1, recipe: dwsRecipe };
-  test('has each digit once, in one split', () => {
-    const members = membersOf(plan);
-    expect(members).toHaveLength(255);
-    expect(new Set(members.map(({ part, image }) => `${part}${image}`)).size).toBe(255);
-    expect(members.filter(({ split }) => split === 2).every(({ part }) => part === 'test')).toBe(true);
-    expect(members.filter(({ split }) => split !== 2).every(({ part }) => part === 'train')).toBe(true);
-  });
-  test('is cut into shards without gaps', () => {
-    const chunks = chunksOf(plan);
-    expect(chunks.map(({ rows }) => rows)).toEqual([128, 127]);
-    expect(chunks.map(({ networks }) => networks)).toEqual([
-      [0, 127],
-      [128, 254],
-    ]);
   });
 });
