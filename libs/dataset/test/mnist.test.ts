@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   DatasetError,
   imageSetNames,
+  imageSetReader,
   loadImageSet,
   loadMnist,
   mnistFolder,
