@@ -1,12 +1,14 @@
 /** @file The compiled halves of training a metanet to classify: one step, and the logits of a batch. */
 import { adamW, clipByGlobalNorm, compile, tf, valueAndGrads } from '@weightspace/compute';
-import type { Compiled, NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import type { Compiled, NdArray, NdArrays, Optimizer, Tensor, Tensors } from '@weightspace/compute';
 import type { Augmentation } from '@weightspace/augmentation';
 import type { Metanet } from '@weightspace/metanet';
 
 export interface OptimizerSettings {
   readonly weightDecay: number;
-  /** Global norm to which gradients are clipped. */
+  /** Divide by the largest second moment so far. */
+  readonly amsgrad: boolean;
+  /** Global norm to which gradients are clipped; 0 for none. */
   readonly clip: number;
   readonly labelSmoothing: number;
 }
@@ -61,9 +63,11 @@ export function crossEntropy(logits_bk: Tensor, labels_b: Tensor, smoothing: num
 const accuracyOf = (logits_bk: Tensor, labels_b: Tensor): Tensor =>
   tf.mean(tf.cast(tf.equal(tf.argMax(logits_bk, 1), labels_b), 'float32'));
 
+const optimizerOf = ({ weightDecay, amsgrad }: OptimizerSettings): Optimizer => adamW({ weightDecay, amsgrad });
+
 /** One step of AdamW on a batch: augmentation, forward, backward and update in one compiled graph. */
 export function compileStep(model: Metanet, augmentation: Augmentation, settings: OptimizerSettings): Step {
-  const optimizer = adamW({ weightDecay: settings.weightDecay });
+  const optimizer = optimizerOf(settings);
   const step = (state: TracedState, fixed: Tensors, batch: TracedBatch, rate: Tensor): TracedResult => {
     const weights = augmentation.apply(model.architecture, batch.weights, batch.draws);
     let logits: Tensor | undefined;
@@ -71,7 +75,7 @@ export function compileStep(model: Metanet, augmentation: Augmentation, settings
       logits = model.apply(params, fixed, weights, batch.noise);
       return crossEntropy(logits, batch.labels, settings.labelSmoothing) as tf.Scalar;
     }, state.params);
-    const clipped = clipByGlobalNorm(grads, settings.clip).grads;
+    const clipped = settings.clip > 0 ? clipByGlobalNorm(grads, settings.clip).grads : grads;
     const next = optimizer.update(clipped, state.optimizer, state.params, rate);
     return {
       state: { params: next.params, optimizer: next.state },
@@ -82,9 +86,9 @@ export function compileStep(model: Metanet, augmentation: Augmentation, settings
   return compile(step as never, { name: `${model.kind} step`, recycle: true }) as unknown as Step;
 }
 
-export const initialState = (model: Metanet, params: NdArrays): TrainState => ({
+export const initialState = (params: NdArrays, settings: OptimizerSettings): TrainState => ({
   params,
-  optimizer: adamW({}).init(params),
+  optimizer: optimizerOf(settings).init(params),
 });
 
 export const compileLogits = (model: Metanet): Logits =>

@@ -11,7 +11,7 @@ import { Command, Option } from 'commander';
 import { compileLogits } from './classifier.ts';
 import { helpAfter, newestRun, readJson, runCommand } from './command.ts';
 import { checkArchitecture, loadClassifier } from './saved-classifier.ts';
-import { accuracy, predict } from './train-classifier.ts';
+import { accuracy, predict } from './evaluation.ts';
 import { loadZooData } from './zoo-data.ts';
 
 interface Options {

@@ -4,15 +4,9 @@ import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 import type { Settings } from '@weightspace/metanet';
 
-import {
-  baselineRecipes,
-  defaultAugmentation,
-  makeAugmentation,
-  makeModel,
-  modelVariants,
-  settingsOf,
-} from './models.ts';
-import type { ModelRecipe } from './models.ts';
+import { makeAugmentation, makeModel, modelVariants, settingsOf } from './models.ts';
+import { baselineRecipes, defaultAugmentation, standardTraining } from './recipes.ts';
+import type { ModelRecipe } from './recipes.ts';
 import { saveClassifier } from './saved-classifier.ts';
 import { drawResults } from './results.ts';
 import { trainClassifier } from './train-classifier.ts';
@@ -27,16 +21,7 @@ const config = {
   trainSize: 0,
   model: { kind: 'nfn-np' },
   augmentation: [...defaultAugmentation],
-  training: {
-    epochs: 40,
-    batch: 64,
-    rate: 4e-3,
-    warmUp: 0.1,
-    weightDecay: 0.01,
-    clip: 1,
-    labelSmoothing: 0.05,
-    evaluateEvery: 5,
-  },
+  training: { ...standardTraining, evaluateEvery: 5 },
   baselines: Object.keys(baselineRecipes),
   /** Epochs of the NFN among the baselines, which costs as much per epoch as the model. */
   baselineEpochs: 40,
@@ -69,7 +54,7 @@ export const inrClassification = defineExperiment({
     'training.weightDecay': { min: 0 },
     'training.clip': { min: 0 },
     'training.labelSmoothing': { min: 0, max: 1 },
-    'training.evaluateEvery': { integer: true, min: 1 },
+    'training.evaluateEvery': { integer: true, min: 0 },
     baselineEpochs: { integer: true, min: 1 },
   },
   check: checkNames,

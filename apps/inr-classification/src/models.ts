@@ -1,52 +1,11 @@
-/** @file The models of the comparison: each a kind, its settings, how it is trained, and on what augmentations. */
+/** @file Metanets and augmentations as the app's settings name them. */
 import type { Architecture } from '@weightspace/architecture';
 import { augmentationsOf } from '@weightspace/augmentation';
 import type { Augmentation } from '@weightspace/augmentation';
 import { createMetanet, metanetKind, metanetKinds } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
-import type { TrainingSettings } from './train-classifier.ts';
-
-export interface ModelRecipe {
-  readonly kind: string;
-  readonly settings: Settings;
-  readonly training: Partial<TrainingSettings>;
-  readonly augmentation: readonly string[];
-}
-
-/** Moves that leave the digit's class: small, of the picture. */
-const PICTURE = ['translation', 'rotation', 'scaling', 'shear'] as const;
-
-/**
- * What helps a model that sees the weights alone: signs and phases are chosen by a rule in place of being learnt from
- * augmented copies; it fits slowly, so it gets small batches, and nothing is dropped.
- */
-export const weightsAlone: ModelRecipe = {
-  kind: 'nfn-np',
-  settings: { probes: 0, dropout: 0, canonicalSigns: true },
-  training: { batch: 32 },
-  augmentation: [],
-};
-
-/** Baselines by name; `baselines` in the config picks some of them. */
-export const baselineRecipes: { readonly [name: string]: ModelRecipe } = {
-  'nfn-np without probes': weightsAlone,
-  'stat-nn': {
-    kind: 'stat-nn',
-    settings: { head: [256, 256] },
-    training: { rate: 1e-3, epochs: 40 },
-    augmentation: [...PICTURE],
-  },
-  'flat-mlp': { kind: 'flat-mlp', settings: {}, training: { rate: 1e-3, epochs: 40 }, augmentation: [] },
-  'flat-mlp, permuted': {
-    kind: 'flat-mlp',
-    settings: {},
-    training: { rate: 1e-3, epochs: 40 },
-    augmentation: ['permutation'],
-  },
-};
-
-export const defaultAugmentation: readonly string[] = [...PICTURE, 'sign'];
+import { recipes } from './recipes.ts';
 
 /** Settings of every kind, as the experiment's variants of `model.kind`. */
 export const modelVariants = (): { readonly [kind: string]: Settings } =>
@@ -60,3 +19,24 @@ export function makeModel(architecture: Architecture, classes: number, kind: str
 }
 
 export const makeAugmentation = (names: readonly string[]): Augmentation => augmentationsOf(names);
+
+const kinds = (): Set<string> => new Set(metanetKinds().map(({ kind }) => kind));
+
+/** Names of the recipes whose kind is registered. */
+export function availableRecipes(): string[] {
+  const known = kinds();
+  return Object.keys(recipes).filter((name) => known.has(recipes[name]!.kind));
+}
+
+/** What is wrong with names of recipes; undefined when nothing is. */
+export function problemOfRecipes(names: readonly string[]): string | undefined {
+  if (names.length === 0) return 'must be one or more names of recipes, got []';
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) return `must be different names, got '${twice}' twice`;
+  const unknown = names.find((name) => !Object.hasOwn(recipes, name));
+  if (unknown !== undefined) return `must be of ${availableRecipes().join(', ')}, got '${unknown}'`;
+  const missing = names.find((name) => !kinds().has(recipes[name]!.kind));
+  return missing === undefined
+    ? undefined
+    : `'${missing}' needs the metanet '${recipes[missing]!.kind}', which isn't registered; registered are ${[...kinds()].join(', ')}`;
+}

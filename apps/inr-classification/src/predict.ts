@@ -11,7 +11,7 @@ import { compileLogits } from './classifier.ts';
 import { helpAfter, newestRun, runCommand } from './command.ts';
 import { checkArchitecture, loadClassifier } from './saved-classifier.ts';
 import type { Classifier } from './saved-classifier.ts';
-import { logitsOf } from './train-classifier.ts';
+import { logitsOf } from './evaluation.ts';
 
 interface Options {
   readonly run?: string;

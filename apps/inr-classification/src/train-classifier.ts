@@ -5,22 +5,22 @@ import type { Augmentation } from '@weightspace/augmentation';
 import type { Progress, Snapshot, Stage } from '@weightspace/experiment';
 import type { Metanet } from '@weightspace/metanet';
 
+import { batchesOf } from './batches.ts';
+import { calibratorOf } from './calibration.ts';
 import { compileLogits, compileStep, initialState } from './classifier.ts';
-import type { Logits, TrainState } from './classifier.ts';
-import { labelsOf, weightsOf } from './zoo-data.ts';
+import type { OptimizerSettings, TrainState } from './classifier.ts';
+import { accuracy, predict } from './evaluation.ts';
+import { weightsOf } from './zoo-data.ts';
 import type { ZooData } from './zoo-data.ts';
 
-export interface TrainingSettings {
+export interface TrainingSettings extends OptimizerSettings {
   readonly epochs: number;
   readonly batch: number;
   /** Peak of the learning rate: it rises linearly in the first part of the steps, then falls as a cosine. */
   readonly rate: number;
   /** Share of all steps in which the rate rises. */
   readonly warmUp: number;
-  readonly weightDecay: number;
-  readonly clip: number;
-  readonly labelSmoothing: number;
-  /** Epochs between two looks at the validation and test splits. */
+  /** Epochs between two looks at the validation and test splits; 0 for one look at the end. */
   readonly evaluateEvery: number;
 }
 
@@ -52,9 +52,11 @@ interface Position {
   readonly accuracySum: number;
   readonly curve: readonly CurvePoint[];
   readonly stepSeconds: readonly number[];
+  /** The part of them in which the batch was drawn. */
+  readonly drawSeconds: readonly number[];
 }
 
-const START: Position = { step: 0, lossSum: 0, accuracySum: 0, curve: [], stepSeconds: [] };
+const START: Position = { step: 0, lossSum: 0, accuracySum: 0, curve: [], stepSeconds: [], drawSeconds: [] };
 /** How many step times are kept for their median. */
 const KEPT_TIMES = 500;
 
@@ -72,61 +74,53 @@ export async function trainClassifier(
   stream: RandomStream,
   hooks: TrainingHooks,
 ): Promise<{ readonly json: TrainingResult; readonly arrays: NdArrays }> {
-  const perEpoch = Math.floor(data.train.length / settings.batch);
-  if (perEpoch === 0)
-    throw new RangeError(
-      `trainClassifier: batch must be at most the ${data.train.length} training networks, got ${settings.batch}`,
-    );
-  const total = perEpoch * settings.epochs;
+  const batches = batchesOf(model, augmentation, data, settings.batch, stream);
+  const total = batches.perEpoch * settings.epochs;
   const rise = Math.round(settings.warmUp * total);
   const rateAt = warmUp(rise, cosine(settings.rate, Math.max(1, total - rise), settings.rate * 0.01));
-  const fixed = model.measure(weightsOf(data, data.train), stream.split('fixed'));
-  const [step, logits] = [compileStep(model, augmentation, settings), compileLogits(model)];
+  const measured = model.measure(weightsOf(data, data.train), stream.split('fixed'));
+  const step = compileStep(model, augmentation, settings);
+  const examiner = examinerOf(model, augmentation, data, measured, settings.batch, stream.split('calibration'));
   const restored = stage.checkpoint.load<Position>();
   let state = restored
     ? unpackState(restored.arrays)
-    : initialState(model, model.initialize(stream.split('parameters')));
+    : initialState(model.initialize(stream.split('parameters')), settings);
   let at = restored?.json ?? START;
   const progress = hooks.progress(total, at.step);
   while (at.step < total) {
-    const epoch = Math.floor(at.step / perEpoch);
-    const rows = batchRows(data.train, stream, epoch, at.step % perEpoch, settings.batch);
     const started = performance.now();
-    const own = stream.split('step').split(at.step);
-    const result = await step(
-      state as never,
-      fixed as never,
-      {
-        weights: weightsOf(data, rows),
-        labels: labelsOf(data, rows),
-        draws: augmentation.draw(model.architecture, rows.length, own.split('augmentation')),
-        noise: model.noise(rows.length, own.split('noise')),
-      } as never,
-      scalar(rateAt(at.step)),
-    );
+    const batch = batches.at(at.step);
+    const drawn = performance.now();
+    const result = await step(state as never, measured as never, batch as never, scalar(rateAt(at.step)));
     state = result.state as TrainState;
-    at = advance(at, value(result.loss), value(result.accuracy), (performance.now() - started) / 1e3);
+    const times = { step: (performance.now() - started) / 1e3, draw: (drawn - started) / 1e3 };
+    at = advance(at, value(result.loss), value(result.accuracy), times);
     hooks.logMetrics({ 'train/step-loss': value(result.loss) }, at.step);
-    if (at.step % perEpoch === 0) at = await endEpoch(at, perEpoch, epoch, state, fixed, logits, data, settings, hooks);
-    progress.update(
-      at.step,
-      `loss ${(at.lossSum / Math.max(1, at.step % perEpoch) || at.curve.at(-1)?.trainLoss || 0).toFixed(3)}`,
-    );
+    if (at.step % batches.perEpoch === 0) at = await endEpoch(at, batches.perEpoch, state, examiner, settings, hooks);
+    progress.update(at.step, `loss ${lossNow(at, batches.perEpoch).toFixed(3)}`);
     const [snapshotState, snapshotAt] = [state, at];
     await stage.safePoint((): Snapshot<Position> => ({ arrays: packState(snapshotState), json: snapshotAt }));
   }
   progress.stop();
-  const finished = await finish(at, state, fixed, logits, data, settings);
+  const { fixed, result } = await finish(at, state, examiner, settings);
   const params = mapValues(state.params, copyOf);
   await step.release();
-  await logits.release();
-  return { json: finished, arrays: { ...prefixed('params', params), ...prefixed('fixed', fixed) } };
+  await examiner.release();
+  return { json: result, arrays: { ...prefixed('params', params), ...prefixed('fixed', fixed) } };
 }
 
 const value = (array: NdArray): number => array.data[0]!;
 const copyOf = (array: NdArray): NdArray => ({ ...array, data: array.data.slice() }) as NdArray;
 
-function advance(at: Position, loss: number, accuracy: number, seconds: number): Position {
+const lossNow = ({ lossSum, step, curve }: Position, perEpoch: number): number =>
+  step % perEpoch === 0 ? (curve.at(-1)?.trainLoss ?? 0) : lossSum / (step % perEpoch);
+
+interface Times {
+  readonly step: number;
+  readonly draw: number;
+}
+
+function advance(at: Position, loss: number, accuracy: number, times: Times): Position {
   if (!Number.isFinite(loss))
     throw new Error(
       `trainClassifier: the loss became ${loss} at step ${at.step}; lower training.rate or training.clip`,
@@ -136,44 +130,73 @@ function advance(at: Position, loss: number, accuracy: number, seconds: number):
     step: at.step + 1,
     lossSum: at.lossSum + loss,
     accuracySum: at.accuracySum + accuracy,
-    stepSeconds: [...at.stepSeconds, seconds].slice(-KEPT_TIMES),
+    stepSeconds: [...at.stepSeconds, times.step].slice(-KEPT_TIMES),
+    drawSeconds: [...at.drawSeconds, times.draw].slice(-KEPT_TIMES),
   };
 }
 
-/** Each epoch sees the training networks in an order of its own. */
-function batchRows(train: Int32Array, stream: RandomStream, epoch: number, index: number, batch: number): Int32Array {
-  const order = stream.split('order').split(epoch).permutation(train.length);
-  return order.subarray(index * batch, (index + 1) * batch).map((i) => train[i]!);
+/** Looks at the splits that nothing is trained on. */
+interface Examiner {
+  readonly calibrated: (params: NdArrays) => Promise<NdArrays>;
+  /** The class of each network of a part. */
+  readonly predictions: (params: NdArrays, fixed: NdArrays, part: 'validation' | 'test') => Promise<number[]>;
+  /** Share classified right; undefined where the part has no networks. */
+  readonly accuracy: (predictions: readonly number[], part: 'validation' | 'test') => number | undefined;
+  readonly release: () => Promise<void>;
 }
+
+function examinerOf(
+  model: Metanet,
+  augmentation: Augmentation,
+  data: ZooData,
+  measured: NdArrays,
+  batch: number,
+  stream: RandomStream,
+): Examiner {
+  const logits = compileLogits(model);
+  const calibrator = calibratorOf(model, augmentation, batchesOf(model, augmentation, data, batch, stream));
+  return {
+    calibrated: (params) => calibrator.calibrate(params, measured),
+    predictions: (params, fixed, part) => predict(logits, params, fixed, data, data[part]),
+    accuracy: (guesses, part) => (data[part].length === 0 ? undefined : accuracy(guesses, data, data[part])),
+    release: async () => {
+      await logits.release();
+      await calibrator.release();
+    },
+  };
+}
+
+async function look(examiner: Examiner, params: NdArrays) {
+  const fixed = await examiner.calibrated(params);
+  const validation = await examiner.predictions(params, fixed, 'validation');
+  const test = await examiner.predictions(params, fixed, 'test');
+  return {
+    fixed,
+    predictions: test,
+    validationAccuracy: examiner.accuracy(validation, 'validation'),
+    testAccuracy: examiner.accuracy(test, 'test'),
+  };
+}
+
+const defined = <V>(record: { readonly [name: string]: V | undefined }): { readonly [name: string]: V } =>
+  Object.fromEntries(Object.entries(record).filter(([, v]) => v !== undefined)) as { readonly [name: string]: V };
 
 async function endEpoch(
   at: Position,
   perEpoch: number,
-  epoch: number,
-  state: TrainState,
-  fixed: NdArrays,
-  logits: Logits,
-  data: ZooData,
-  settings: TrainingSettings,
+  { params }: TrainState,
+  examiner: Examiner,
+  { evaluateEvery }: TrainingSettings,
   { logMetrics }: TrainingHooks,
 ): Promise<Position> {
-  const due = (epoch + 1) % settings.evaluateEvery === 0;
+  const epoch = at.step / perEpoch;
+  const due = evaluateEvery > 0 && epoch % evaluateEvery === 0;
+  const seen = due ? await look(examiner, params) : undefined;
   const point: CurvePoint = {
-    epoch: epoch + 1,
+    epoch,
     trainLoss: at.lossSum / perEpoch,
     trainAccuracy: at.accuracySum / perEpoch,
-    ...(due && data.validation.length > 0
-      ? {
-          validationAccuracy: accuracy(
-            await predict(logits, state.params, fixed, data, data.validation),
-            data,
-            data.validation,
-          ),
-        }
-      : {}),
-    ...(due
-      ? { testAccuracy: accuracy(await predict(logits, state.params, fixed, data, data.test), data, data.test) }
-      : {}),
+    ...defined({ validationAccuracy: seen?.validationAccuracy, testAccuracy: seen?.testAccuracy }),
   };
   const named = {
     epoch: point.epoch,
@@ -182,81 +205,30 @@ async function endEpoch(
     'validation/accuracy': point.validationAccuracy,
     'test/accuracy': point.testAccuracy,
   };
-  logMetrics(
-    Object.fromEntries(Object.entries(named).filter(([, v]) => v !== undefined)) as Record<string, number>,
-    at.step,
-  );
+  logMetrics(defined(named), at.step);
   return { ...at, lossSum: 0, accuracySum: 0, curve: [...at.curve, point] };
 }
 
 async function finish(
   at: Position,
-  state: TrainState,
-  fixed: NdArrays,
-  logits: Logits,
-  data: ZooData,
-  settings: TrainingSettings,
-): Promise<TrainingResult> {
-  const predictions = await predict(logits, state.params, fixed, data, data.test);
-  const times = [...at.stepSeconds].sort((a, b) => a - b);
-  const validation =
-    data.validation.length > 0
-      ? accuracy(await predict(logits, state.params, fixed, data, data.validation), data, data.validation)
-      : undefined;
-  return {
-    metrics: {
-      'test/accuracy': accuracy(predictions, data, data.test),
-      ...(validation === undefined ? {} : { 'validation/accuracy': validation }),
-      'train/accuracy': at.curve.at(-1)?.trainAccuracy ?? NaN,
-      'train/loss': at.curve.at(-1)?.trainLoss ?? NaN,
-      'step-seconds': times[times.length >> 1] ?? NaN,
-      'train/epochs': settings.epochs,
-    },
-    curve: at.curve,
-    predictions,
-  };
+  { params }: TrainState,
+  examiner: Examiner,
+  { epochs }: TrainingSettings,
+): Promise<{ readonly fixed: NdArrays; readonly result: TrainingResult }> {
+  const { fixed, predictions, testAccuracy, validationAccuracy } = await look(examiner, params);
+  const metrics = defined({
+    'test/accuracy': testAccuracy,
+    'validation/accuracy': validationAccuracy,
+    'train/accuracy': at.curve.at(-1)?.trainAccuracy ?? NaN,
+    'train/loss': at.curve.at(-1)?.trainLoss ?? NaN,
+    'step-seconds': median(at.stepSeconds),
+    'draw-seconds': median(at.drawSeconds),
+    'train/epochs': epochs,
+  });
+  return { fixed, result: { metrics, curve: at.curve, predictions } };
 }
 
-const EVALUATION_BATCH = 64;
-
-/** The class of each network, by batches of one size, so that one graph serves; the last one is filled up. */
-export async function predict(
-  logits: Logits,
-  params: NdArrays,
-  fixed: NdArrays,
-  data: Pick<ZooData, 'weights'>,
-  rows: ArrayLike<number>,
-): Promise<number[]> {
-  const probabilities = await logitsOf(logits, params, fixed, data, rows);
-  return probabilities.map((row) => row.indexOf(Math.max(...row)));
-}
-
-/** @returns logits of each network */
-export async function logitsOf(
-  logits: Logits,
-  params: NdArrays,
-  fixed: NdArrays,
-  data: Pick<ZooData, 'weights'>,
-  rows: ArrayLike<number>,
-): Promise<number[][]> {
-  const all: number[][] = [];
-  for (let from = 0; from < rows.length; from += EVALUATION_BATCH) {
-    const members = Array.from({ length: EVALUATION_BATCH }, (_, i) => rows[Math.min(from + i, rows.length - 1)]!);
-    const result = (await logits(
-      params as never,
-      fixed as never,
-      weightsOf(data as ZooData, members) as never,
-    )) as NdArray;
-    const classes = result.shape[1]!;
-    for (let i = 0; i < Math.min(EVALUATION_BATCH, rows.length - from); i++) {
-      all.push(Array.from(result.data.subarray(i * classes, (i + 1) * classes)));
-    }
-  }
-  return all;
-}
-
-export const accuracy = (predictions: readonly number[], data: ZooData, rows: Int32Array): number =>
-  predictions.filter((guess, i) => guess === data.labels[rows[i]!]).length / rows.length;
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 const prefixed = (prefix: string, arrays: NdArrays): Record<string, NdArray> =>
   Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}/${name}`, array]));

@@ -18,6 +18,8 @@ export interface ZooData {
   readonly weights: NdArrays;
   readonly labels: Int32Array;
   readonly classes: readonly string[];
+  /** The image set that it was made of; undefined where the generator isn't one of the projects in data/. */
+  readonly imageSet: string | undefined;
   readonly psnr: Float32Array;
   /** Numbers of the networks of each part. */
   readonly train: Int32Array;
@@ -63,9 +65,8 @@ export async function loadZooData(
       recipe: zoo.header.recipe as SirenRecipe,
       weights: zoo.parameters(),
       labels,
-      classes: Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, i) =>
-        String(i),
-      ),
+      classes: zoo.header.classes ?? numbersOf(labels),
+      imageSet: /^data-(.+)-siren /.exec(zoo.header.generator)?.[1],
       psnr: zoo.fit('psnr').data as Float32Array,
       train: trainSize === 0 ? train : train.slice(0, trainSize),
       validation,
@@ -75,6 +76,10 @@ export async function loadZooData(
     zoo.close();
   }
 }
+
+/** Names of classes that have none: their numbers. */
+const numbersOf = (labels: Int32Array): string[] =>
+  Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, i) => String(i));
 
 export const weightsOf = (data: ZooData, rows: ArrayLike<number>): NdArrays =>
   mapValues(data.weights, (array) => takeRows(array, rows));

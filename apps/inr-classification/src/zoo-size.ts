@@ -7,7 +7,7 @@ import { linePlot, plotToPng, UsageError, writeAtomically, writeJson } from '@we
 import { Command, InvalidArgumentError } from 'commander';
 
 import { helpAfter, runCommand } from './command.ts';
-import { weightsAlone } from './models.ts';
+import { weightsAlone } from './recipes.ts';
 
 interface Options {
   readonly zoos: readonly string[];

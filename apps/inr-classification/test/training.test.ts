@@ -89,7 +89,7 @@ describe('inr-classification:train', () => {
     expect(other.stderr).toContain("expected a target 'label', found digit; choose a zoo with classes");
     const batch = await train('refused', ['--set', 'training.batch=41']);
     expect(batch.code).toBe(1);
-    expect(batch.stderr).toContain('trainClassifier: batch must be at most the 40 training networks, got 41');
+    expect(batch.stderr).toContain('batchesOf: batch must be at most the 40 training networks, got 41');
   });
 
   test('killed at several moments and resumed, it ends with the same numbers', async () => {
