@@ -1,10 +1,11 @@
 /** @file Statistics of batches that a model normalizes by in evaluation. */
 import type { Augmentation } from '@weightspace/augmentation';
 import { compile, ndarray } from '@weightspace/compute';
-import type { NdArray, NdArrays, Tensors } from '@weightspace/compute';
+import type { NdArrays, RandomStream, Tensors } from '@weightspace/compute';
 import type { Metanet } from '@weightspace/metanet';
 
-import type { Batches } from './batches.ts';
+import { drawBatch } from './batches.ts';
+import type { ZooData } from './zoo-data.ts';
 
 /** Averages over more batches change the statistics less than training does in a few steps. */
 const MOST_BATCHES = 20;
@@ -19,9 +20,16 @@ export interface Calibrator {
  * Means of what `model.calibrate` gives, over the same up to 20 training batches each time: augmented and with dropout, as
  * training normalizes. Models without such statistics keep `fixed` as it is.
  *
+ * @param stream draws which networks the batches have, and their augmentation and noise
  * Source: Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", arXiv:2105.07576, section 3.
  */
-export function calibratorOf(model: Metanet, augmentation: Augmentation, batches: Batches): Calibrator {
+export function calibratorOf(
+  model: Metanet,
+  augmentation: Augmentation,
+  data: ZooData,
+  batch: number,
+  stream: RandomStream,
+): Calibrator {
   const { calibrate } = model;
   if (calibrate === undefined)
     return { calibrate: (_, fixed) => Promise.resolve(fixed), release: () => Promise.resolve() };
@@ -30,34 +38,42 @@ export function calibratorOf(model: Metanet, augmentation: Augmentation, batches
       calibrate(params, fixed, augmentation.apply(model.architecture, weights, draws), noise)) as never,
     { name: `${model.kind} statistics` },
   ) as unknown as ((...args: readonly NdArrays[]) => Promise<NdArrays>) & { release: () => Promise<void> };
-  const count = Math.min(MOST_BATCHES, batches.perEpoch);
+  const order = stream.split('order').permutation(data.train.length);
+  const count = Math.min(MOST_BATCHES, Math.floor(order.length / batch));
   return {
     calibrate: async (params, fixed) => {
-      const sums = new Map<string, { readonly shape: readonly number[]; readonly sum: Float64Array }>();
+      const sums = new Map<string, Sum>();
       for (let i = 0; i < count; i++) {
-        const { weights, draws, noise } = batches.at(i);
+        const rows = Int32Array.from(order.subarray(i * batch, (i + 1) * batch), (at) => data.train[at]!);
+        const { weights, draws, noise } = drawBatch(model, augmentation, data, rows, stream.split('batch').split(i));
         add(sums, await statistics(params, fixed, weights, draws, noise));
       }
-      const means = [...sums].map(([name, { shape, sum }]): [string, NdArray] => [
-        name,
-        ndarray(
-          Float32Array.from(sum, (x) => x / count),
-          shape,
-        ),
-      ]);
-      return { ...fixed, ...Object.fromEntries(means) };
+      return { ...fixed, ...meansOf(sums, count) };
     },
     release: statistics.release,
   };
 }
 
-function add(
-  sums: Map<string, { readonly shape: readonly number[]; readonly sum: Float64Array }>,
-  values: NdArrays,
-): void {
-  for (const [name, { shape, data }] of Object.entries(values)) {
-    const entry = sums.get(name) ?? { shape, sum: new Float64Array(data.length) };
+interface Sum {
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+}
+
+function add(sums: Map<string, Sum>, arrays: NdArrays): void {
+  for (const [name, { shape, data }] of Object.entries(arrays)) {
+    const entry = sums.get(name) ?? { shape, values: new Float64Array(data.length) };
     sums.set(name, entry);
-    data.forEach((x, i) => (entry.sum[i]! += x));
+    data.forEach((x, i) => (entry.values[i]! += x));
   }
 }
+
+const meansOf = (sums: ReadonlyMap<string, Sum>, count: number): NdArrays =>
+  Object.fromEntries(
+    [...sums].map(([name, { shape, values }]) => [
+      name,
+      ndarray(
+        Float32Array.from(values, (x) => x / count),
+        shape,
+      ),
+    ]),
+  );

@@ -1,5 +1,4 @@
-export { batchesOf } from './batches.ts';
-export type { Batches } from './batches.ts';
+export { drawBatch } from './batches.ts';
 export { calibratorOf } from './calibration.ts';
 export type { Calibrator } from './calibration.ts';
 export { compileLogits, compileStep, crossEntropy, initialState } from './classifier.ts';

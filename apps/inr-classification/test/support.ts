@@ -86,8 +86,8 @@ export function runScript(
 }
 
 export const readJson = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
-export const onlyRun = (folder: string): string =>
+export const onlyRun = (folder: string, prefix = 'inr-classification-'): string =>
   join(
     folder,
-    readdirSync(folder).find((name) => name.startsWith('inr-classification-'))!,
+    readdirSync(folder).find((name) => name.startsWith(prefix))!,
   );

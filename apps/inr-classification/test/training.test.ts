@@ -38,7 +38,7 @@ interface Summary {
 }
 /** What must not depend on when the run was killed: everything but times. */
 const untimed = ({ metrics, baselines }: Summary) => {
-  const drop = ({ 'step-seconds': _, ...rest }: { readonly [name: string]: number }) => rest;
+  const drop = ({ 'step-seconds': _, 'draw-seconds': __, ...rest }: { readonly [name: string]: number }) => rest;
   return {
     metrics: drop(metrics),
     baselines: Object.fromEntries(Object.entries(baselines).map(([name, m]) => [name, drop(m)])),
@@ -89,7 +89,7 @@ describe('inr-classification:train', () => {
     expect(other.stderr).toContain("expected a target 'label', found digit; choose a zoo with classes");
     const batch = await train('refused', ['--set', 'training.batch=41']);
     expect(batch.code).toBe(1);
-    expect(batch.stderr).toContain('batchesOf: batch must be at most the 40 training networks, got 41');
+    expect(batch.stderr).toContain('trainLoop: batch must be at most the 40 rows, got 41');
   });
 
   test('killed at several moments and resumed, it ends with the same numbers', async () => {

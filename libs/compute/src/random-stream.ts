@@ -114,13 +114,15 @@ export class RandomStream {
     return ndarray(data, shape);
   }
 
-  /** 1 with the given probability, else 0. */
+  /** 1 with the given probability, rounded to a multiple of 2⁻³², else 0. */
   bernoulli(shape: readonly number[], probability: number): NdArray<'float32'> {
     if (!(probability >= 0 && probability <= 1)) {
       throw new RangeError(`RandomStream.bernoulli: probability must be in [0, 1], got ${probability}`);
     }
     const data = new Float32Array(sizeOf(shape));
-    for (let i = 0; i < data.length; i++) data[i] = this.next() < probability ? 1 : 0;
+    // Dropout masks are most of what a training step draws: one word for each, compared as a whole number.
+    const threshold = Math.round(probability * 2 ** 32);
+    for (let i = 0; i < data.length; i++) data[i] = this.#generator.next() >>> 0 < threshold ? 1 : 0;
     return ndarray(data, shape);
   }
 

@@ -139,7 +139,7 @@ async function rowOf(context: RunContext, data: ZooData, name: string, settings:
 
 const metricsOf = ({ accuracy, parameters, stepSeconds }: ComparisonRow): { readonly [name: string]: number } => ({
   'test/accuracy': accuracy.mean,
-  ...(accuracy.count > 1 ? { 'test/accuracy/low': accuracy.low, 'test/accuracy/high': accuracy.high } : {}),
+  ...(accuracy.count > 1 ? { 'test/accuracy-low': accuracy.low, 'test/accuracy-high': accuracy.high } : {}),
   parameters,
   'step-seconds': stepSeconds,
 });

@@ -83,9 +83,10 @@ export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
   let state = restored ? unpack(restored.arrays) : loop.start();
   let at: Position = restored?.json ?? { step: 0, sums: {}, curve: [], seconds: [] };
   const progress = loop.progress(total, at.step);
+  let order: Int32Array | undefined;
   while (at.step < total) {
-    const epoch = Math.floor(at.step / perEpoch);
-    const order = stream.split('order').split(epoch).permutation(rows.length);
+    if (order === undefined || at.step % perEpoch === 0)
+      order = orderOf(stream, Math.floor(at.step / perEpoch), rows.length);
     const first = (at.step % perEpoch) * settings.batch;
     const own = order.subarray(first, first + settings.batch).map((i) => rows[i]!);
     const started = performance.now();
@@ -102,6 +103,10 @@ export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
   const times = at.seconds.toSorted((a, b) => a - b);
   return { state: copy(state), curve: at.curve, stepSeconds: times[times.length >> 1] ?? NaN };
 }
+
+/** Each epoch sees the rows in an order of its own. */
+const orderOf = (stream: RandomStream, epoch: number, count: number): Int32Array =>
+  stream.split('order').split(epoch).permutation(count);
 
 function advance(at: Position, metrics: LoopMetrics, seconds: number): Position {
   const { loss } = metrics;
