@@ -84,7 +84,8 @@ export async function trainClassifier(
   await step.release();
   await examiner.release();
   // A training that was killed after its last step has drawn nothing since.
-  const drawing = drawSeconds.length > 0 ? { 'draw-seconds': median(drawSeconds) } : {};
+  const drawing: { readonly [name: string]: number } =
+    drawSeconds.length > 0 ? { 'draw-seconds': median(drawSeconds) } : {};
   const metrics = { ...accuracies, ...finalMetrics(done, settings), ...drawing };
   return {
     json: { metrics, curve: curveOf(done), predictions },
