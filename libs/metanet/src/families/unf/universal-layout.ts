@@ -14,8 +14,8 @@ import type { IndexedTensor } from './plan.ts';
 export const permutables = ['auto', 'hidden', 'all'] as const;
 export type UniversalPermutable = (typeof permutables)[number];
 
-/** With `auto`, the most entries of fixed order that stand in the channels of one block: a 3 × 3 kernel, the 4 gates of an LSTM. */
-const SHORT = 16;
+/** With `auto`, the most entries of fixed order that stand in the channels of one block: a 3 × 3 kernel; their maps grow as the square. */
+const SHORT = 9;
 
 export function universalLayout(network: LabelledNetwork, permutable: UniversalPermutable): Layout {
   const short = permutable === 'auto' ? shortSpaces(network) : undefined;
@@ -23,18 +23,20 @@ export function universalLayout(network: LabelledNetwork, permutable: UniversalP
   return layoutWith(network, ({ space, size, free }) => size > 1 && (free || !isChannel(space)));
 }
 
-/** Fixed spaces from the shortest on, as long as no block gets too many channels. */
+/** Fixed spaces, as long as no block gets too many channels: kernels as a whole first, then from the shortest on. */
 function shortSpaces(network: LabelledNetwork): Set<string> {
   const left = blocksOf(network).map(({ factors }) => ({ factors, channels: 1 }));
-  const fixed = network.spaces.filter(({ free }) => !free).sort((a, b) => a.size - b.size);
+  const kernels = left.map(({ factors }) => factors.filter(({ kind }) => kind === 'kernel').map(({ space }) => space));
+  const others = network.spaces.filter(({ free, kind }) => !free && kind !== 'kernel').sort((a, b) => a.size - b.size);
   const short = new Set<string>();
-  for (const { name, size } of fixed) {
+  for (const unit of [...kernels, ...others.map(({ name }) => [name])]) {
+    const added = new Set(unit.filter((space) => !short.has(space)));
     const grown = left.map(({ factors, channels }) => ({
       factors,
-      channels: channels * size ** factors.filter(({ space }) => space === name).length,
+      channels: factors.reduce((n, { space, size }) => (added.has(space) ? n * size : n), channels),
     }));
-    if (!grown.every(({ channels }, i) => channels <= SHORT || channels === left[i]!.channels)) continue;
-    short.add(name);
+    if (grown.some(({ channels }, i) => channels > SHORT && channels > left[i]!.channels)) continue;
+    added.forEach((space) => short.add(space));
     left.splice(0, left.length, ...grown);
   }
   return short;
