@@ -52,6 +52,13 @@ export function leaves<T>(tree: unknown, isLeaf: (value: unknown) => value is T,
   throw new LeafError(path, tree);
 }
 
+/** Where lists and records without members are: they hold no leaf, but a function can tell them from nothing. */
+export function emptyPlaces(tree: unknown, isLeaf: (value: unknown) => boolean, path = ''): string[] {
+  if (typeof tree !== 'object' || tree === null || isLeaf(tree)) return [];
+  const members = Object.entries(tree);
+  return members.length === 0 ? [path] : members.flatMap(([key, item]) => emptyPlaces(item, isLeaf, `${path}.${key}`));
+}
+
 /** The same nesting with every leaf replaced, in the order of `leaves`. */
 export function mapTree<T>(
   tree: unknown,

@@ -50,6 +50,19 @@ describe('compile', () => {
     expect(f.statistics().graphs).toBe(2);
   });
 
+  test('tells an empty record from none', async () => {
+    const f = compiled((y: Tensor, noise?: Record<string, Tensor>) => (noise ? tf.neg(y) : y));
+    for (const [noise, want] of [
+      [{}, -3],
+      [undefined, 3],
+      [{}, -3],
+    ] as const) {
+      const y: NdArray = await f(scalar(3), noise);
+      expect(y.data[0]).toBe(want);
+    }
+    expect(f.statistics().graphs).toBe(2);
+  });
+
   test('traces once for records that differ in the order of their names', async () => {
     const f = compiled((p: { a: Tensor; b: Tensor }) => tf.sub(p.a, p.b));
     expect([...((await f({ a: scalar(5), b: scalar(3) })) as NdArray).data]).toEqual([2]);

@@ -6,6 +6,27 @@ export { learnedCanonicalization } from './families/baselines/learned-canonicali
 export { neuronScoreParameters, neuronScores, scoredSpaces } from './families/baselines/neuron-scores.ts';
 export type { ScoredSpace } from './families/baselines/neuron-scores.ts';
 export { softOrder, straightThrough } from './families/baselines/soft-order.ts';
+export { dws } from './families/dws/dws.ts';
+export { dwsLayer, dwsLayerParameters } from './families/dws/dws-layer.ts';
+export type { DwsLayerSettings } from './families/dws/dws-layer.ts';
+export { dwsPlan, dwsTensors, relationOf } from './families/dws/plan.ts';
+export type { DwsPlan, DwsTensor, Relation } from './families/dws/plan.ts';
+export { resample, resampleParameters } from './families/dws/resample.ts';
+export { attend } from './layers/sets/attend.ts';
+export {
+  isab,
+  isabParameters,
+  mab,
+  mabParameters,
+  pma,
+  pmaParameters,
+  sab,
+  sabParameters,
+} from './layers/sets/attention-blocks.ts';
+export type { AttentionSettings } from './layers/sets/attention-blocks.ts';
+export { deepSetsLayer, deepSetsParameters } from './layers/sets/deep-sets-layer.ts';
+export { poolSet, setPools } from './layers/sets/pool-set.ts';
+export type { SetPool } from './layers/sets/pool-set.ts';
 export { flatMlp } from './families/baselines/flat-mlp.ts';
 export { partitionsOf } from './families/unf/forest.ts';
 export type { Forest, Index, Partition } from './families/unf/forest.ts';

@@ -1,5 +1,6 @@
 /** @file The metanets that come with the lib; a new one is a file and a line here. */
 import { canonicalMlp } from './families/baselines/canonical-mlp.ts';
+import { dws } from './families/dws/dws.ts';
 import { flatMlp } from './families/baselines/flat-mlp.ts';
 import { frameAveraging } from './families/baselines/frame-averaging.ts';
 import { learnedCanonicalization } from './families/baselines/learned-canonicalization.ts';
@@ -21,3 +22,4 @@ registerMetanet(unf);
 registerMetanet(canonicalMlp);
 registerMetanet(frameAveraging);
 registerMetanet(learnedCanonicalization);
+registerMetanet(dws);

@@ -6,7 +6,7 @@ import { isSignature, trace } from '../trace/trace.ts';
 import { fixGradients } from '../trace/gradients.ts';
 import { writeOnnx } from '../trace/onnx-writer.ts';
 import { productFlops } from '../trace/product-flops.ts';
-import { isNdArray, isTensor, LeafError, leaves, mapTree } from '../tree.ts';
+import { emptyPlaces, isNdArray, isTensor, LeafError, leaves, mapTree } from '../tree.ts';
 import type { Leaf, Outside } from '../tree.ts';
 import { ArgumentError, checkArguments } from './check-arguments.ts';
 import { checkDevice, deviceSettings, eagerBackend } from './device.ts';
@@ -97,7 +97,7 @@ export function compile<A extends readonly unknown[], R>(
     if (settings.device === 'eager' || settings.device === 'tensorflow') {
       return runEagerly(fn as (...args: never[]) => unknown, args, settings.device);
     }
-    const key = `${settings.device}:${settings.threads}|${signatureOf(arrays)}`;
+    const key = `${settings.device}:${settings.threads}|${signatureOf(arrays)}|${emptyPlaces(args, isNdArray).join(' ')}`;
     const program = await (programs.get(key) ?? remember(programs, key, build(signatures(args), settings)));
     const feeds = new Map<string, NdArray>();
     for (const { path, value } of arrays) {

@@ -40,6 +40,8 @@ export interface MemberOptions {
   readonly settings: Settings;
   /** More settings to try invariance, independence and coverage with, each over `settings`. */
   readonly variants?: readonly Settings[];
+  /** Networks to try the variants on; all unless said otherwise, for kinds whose cost grows faster than networks do. */
+  readonly variantsOn?: (architecture: Architecture) => boolean;
   /** Over `settings`, for coverage and learning: wide, so that no ReLU is dead for all networks at once; no dropout. */
   readonly wide?: Settings;
   /** Where masks have an axis of neurons: how they move with them. Masks stay as they are otherwise. */
@@ -99,7 +101,10 @@ export function describeMember(kind: string, options: MemberOptions): void {
   const settings = options.settings;
   const wide = { ...settings, ...options.wide };
   const variants: readonly Settings[] = [{}, ...(options.variants ?? [])];
-  const cases = taken.flatMap(([name, a]) => variants.map((v) => [name, JSON.stringify(v), a, v] as const));
+  const { variantsOn = () => true } = options;
+  const cases = taken.flatMap(([name, a]) =>
+    (variantsOn(a) ? variants : variants.slice(0, 1)).map((v) => [name, JSON.stringify(v), a, v] as const),
+  );
   describe(kind, () => {
     if (refused.length > 0)
       test.each(refused)('refuses %s, and says why', (_, architecture) => {
