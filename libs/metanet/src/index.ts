@@ -102,6 +102,12 @@ export { addPositionEmbedding, positionEmbeddingParameters } from './layers/posi
 export { layerNorm, probeFeatures, probeParameters } from './layers/probe-features.ts';
 export { MetanetError } from './metanet.ts';
 export type { Editor, Metanet, MixedMetanet, Networks, WeightFunction } from './metanet.ts';
+export { blockParameters as gmnBlockParameters, gmnBlock } from './families/gmn/gmn-block.ts';
+export type { BlockSettings as GmnBlockSettings, GraphFeatures } from './families/gmn/gmn-block.ts';
+export { gmn, gmnSettings } from './families/gmn/gmn.ts';
+export type { GmnSettings } from './families/gmn/gmn.ts';
+export { attributeSize } from './graph/attributes.ts';
+export { measureEdgeScales } from './graph/edge-scales.ts';
 export { nfnHnp, nfnNp, nfnSettings } from './families/nfn/nfn.ts';
 export type { NfnSettings } from './families/nfn/nfn.ts';
 export { probeGen, probeGenSettings, probes, probesSettings } from './families/probing/probing.ts';

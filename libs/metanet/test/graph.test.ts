@@ -72,14 +72,12 @@ function layer(
   const x = addFeatures(
     ops.nodeValues(p['node']!),
     ops.embedNodes('kind', p['nodeKind']!),
-    ops.embedNodes('index', p['index']!),
-    ops.embedNodes('activation', p['activation']!),
+    ops.embedNodesBy({ index: p['index']!, activation: p['activation']! }),
   );
   const e = addFeatures(
     ops.edgeValues(p['edge']!),
     ops.embedEdges('kind', p['edgeKind']!),
-    ops.embedEdges('part', p['part']!),
-    ops.embedEdges('place0', p['place0']!),
+    ops.embedEdgesBy({ part: p['part']!, place0: p['place0']! }),
     ops.embedEdges('direction', p['direction']!),
   );
   const sines = combine(

@@ -141,3 +141,11 @@ function placeColumns(places: readonly PlaceAxis[]): readonly Int32Array[] {
 }
 
 export const nodeKindIds = (kinds: readonly NodeKind[]): number[] => kinds.map((kind) => NODE_KINDS.indexOf(kind) + 1);
+
+/** How many ids an attribute has in some graphs, with 0. */
+export const attributeSize = (
+  parts: readonly { readonly attributes: { readonly [name: string]: Int32Array } }[],
+  attribute: string,
+): number => parts.reduce((most, { attributes }) => Math.max(most, ...attributes[attribute]!), 0) + 1;
+
+export const edgeKindId = (kind: EdgeKind): number => EDGE_KINDS.indexOf(kind) + 1;

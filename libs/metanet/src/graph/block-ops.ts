@@ -1,5 +1,5 @@
 /** @file Graphs of one architecture, a batch of networks: edges as dense blocks, without indices of nodes. */
-import { mapValues, tf } from '@weightspace/compute';
+import { mapValues, tf, withoutGradient } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from '../layers/dense.ts';
@@ -12,7 +12,6 @@ import { combine } from './features.ts';
 import type { Features } from './features.ts';
 import type { Direction, GraphOps, Reduction } from './graph-ops.ts';
 import type { MetaBlock, MetaGraph } from './meta-graph.ts';
-import { withoutGradient } from './without-gradient.ts';
 
 /**
  * Message passing on blocks. Parts of node features are groups, `[B, N, C]`; parts of edge features are blocks,
@@ -32,20 +31,16 @@ export function blockOps(graph: MetaGraph, columns: Columns, weights: Tensors): 
     networks,
     edgeValues: (weight) => edgeValues(graph, columns, weights, weight),
     nodeValues: (weight) => nodeValues(graph, columns, weights, weight),
-    embedNodes: (attribute, table) =>
-      Object.fromEntries(
-        groups.map(({ key, attributes: { [attribute]: ids } }) => [key, lookUp(table, ids, [1, ids.length])]),
-      ),
-    embedEdges: (attribute, table) =>
-      Object.fromEntries(
-        blocks.map(({ key, attributes: { [attribute]: ids } }) => [key, lookUp(table, ids, [1, 1, 1, 1, ids.length])]),
-      ),
+    embedNodes: (attribute, table) => embed(groups, { [attribute]: table }, 0),
+    embedEdges: (attribute, table) => embed(blocks, { [attribute]: table }, 3),
+    embedNodesBy: (tables) => embed(groups, tables, 0),
+    embedEdgesBy: (tables) => embed(blocks, tables, 3),
     toSource,
     toTarget,
     aggregate,
     softmax: (e, direction = 'in') => {
       const back = direction === 'in' ? toTarget : toSource;
-      const most = back(largestFixed(graph, e, direction));
+      const most = withoutGradient(() => back(aggregate(e, 'max', direction)));
       const exp = combine((x, m) => tf.exp(tf.sub(x, m)), e, most);
       return combine((x, sum) => tf.div(x, sum), exp, back(aggregate(exp, 'sum', direction)));
     },
@@ -84,8 +79,34 @@ function spread(parts: readonly { readonly key: string }[], x_bc: Tensor, axes: 
   return Object.fromEntries(parts.map(({ key }) => [key, value]));
 }
 
-const lookUp = (table: Tensor, ids: Int32Array, shape: readonly number[]): Tensor =>
-  tf.reshape(tf.gather(table, tf.tensor1d(ids, 'int32')), [...shape, table.shape[1]!]);
+/**
+ * Rows of tables by the ids of parts, summed: one gather for each table, whose rows are then dealt out to the parts.
+ *
+ * @param before axes of length 1 between the batch and what ids number
+ */
+function embed(
+  parts: readonly { readonly key: string; readonly attributes: { readonly [name: string]: Int32Array } }[],
+  tables: { readonly [attribute: string]: Tensor | undefined },
+  before: number,
+): Features {
+  const given = Object.entries(tables).flatMap(([name, table]) =>
+    table === undefined ? [] : [[name, table] as const],
+  );
+  const lengths = parts.map(({ attributes }) => Math.max(...given.map(([name]) => attributes[name]!.length)));
+  const rows = given.map(([name, table]) => {
+    const ids = parts.flatMap(({ attributes }, part) => {
+      const own = attributes[name]!;
+      return Array.from({ length: lengths[part]! }, (_, i) => own[own.length === 1 ? 0 : i]!);
+    });
+    return tf.gather(table, tf.tensor1d(Int32Array.from(ids), 'int32')) as Tensor;
+  });
+  const sum = rows.reduce((a, b) => tf.add(a, b));
+  const dealt = parts.length === 1 ? [sum] : tf.split(sum, lengths, 0);
+  const ones = Array<number>(before + 1).fill(1);
+  return Object.fromEntries(
+    parts.map(({ key }, part) => [key, tf.reshape(dealt[part]!, [...ones, lengths[part]!, sum.shape[1]!])]),
+  );
+}
 
 function edgeValues({ blocks }: MetaGraph, columns: Columns, weights: Tensors, weight_wd: Tensor): Features {
   const D = weight_wd.shape[1]!;
@@ -174,14 +195,6 @@ function reduceParts(own: readonly MetaBlock[], parts: readonly Tensor[], end: E
   const reduced = own.map((block, i) => toNodes(parts[i]!, block, end, most ? 'max' : 'sum'));
   reduced.sort((a, b) => a.size - b.size);
   return reduced.reduce((a, b) => (most ? tf.maximum(a, b) : tf.add(a, b)));
-}
-
-/** The maximum over each node's edges, without a gradient. */
-function largestFixed(graph: MetaGraph, e: Features, direction: Direction): Features {
-  const end = direction === 'in' ? 'target' : 'source';
-  return byGroup(graph, e, end, (own, parts) =>
-    withoutGradient((...given) => reduceParts(own, given, end, 'max'), ...parts),
-  );
 }
 
 interface Part {

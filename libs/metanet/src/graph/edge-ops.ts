@@ -1,5 +1,5 @@
 /** @file Graphs of any architectures at once: lists of nodes and edges, with gather and segment sums. */
-import { tf } from '@weightspace/compute';
+import { tf, withoutGradient } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from '../layers/dense.ts';
@@ -7,7 +7,6 @@ import { nodeKindIds } from './attributes.ts';
 import type { Features } from './features.ts';
 import type { Direction, GraphOps, Reduction } from './graph-ops.ts';
 import { largestOf, segmentMax } from './segment-max.ts';
-import { withoutGradient } from './without-gradient.ts';
 
 /** The only part of features, of nodes or of edges. */
 const ALL = 'all';
@@ -54,6 +53,8 @@ export function edgeOps(batch: Tensors): GraphOps {
       all(get('nodeValues').shape[1] === 0 ? tf.zeros([V, weight.shape[1]!]) : project(get('nodeValues'), weight)),
     embedNodes: (attribute, table) => all(gather(table, get(`node.${attribute}`))),
     embedEdges: (attribute, table) => all(gather(table, get(`edge.${attribute}`))),
+    embedNodesBy: (tables) => all(embedBy(batch, 'node', tables)),
+    embedEdgesBy: (tables) => all(embedBy(batch, 'edge', tables)),
     toSource: (x) => all(gather(full(only(x), V), get('source'))),
     toTarget: (x) => all(gather(full(only(x), V), get('target'))),
     aggregate,
@@ -61,8 +62,8 @@ export function edgeOps(batch: Tensors): GraphOps {
       const value = full(only(e), E);
       if (direction === 'out')
         throw new RangeError("softmax: must be over incoming edges, got 'out'; use reversed edges");
-      const most = withoutGradient((x) => largestOf(batch, x), value);
-      const exp = tf.exp(tf.sub(value, gather(most, get('target')))) as Tensor;
+      const most = withoutGradient(() => gather(largestOf(batch, value), get('target')));
+      const exp = tf.exp(tf.sub(value, most)) as Tensor;
       const sum = tf.unsortedSegmentSum(exp, get('target') as never, V);
       return all(tf.div(exp, gather(sum, get('target'))));
     },
@@ -89,6 +90,13 @@ export function edgeOps(batch: Tensors): GraphOps {
     spreadEdges: (x_bc) => all(spread(x_bc, get('edgeNetwork'))),
   };
 }
+
+const embedBy = (batch: Tensors, end: string, tables: { readonly [attribute: string]: Tensor | undefined }): Tensor =>
+  Object.entries(tables)
+    .flatMap(([name, table]) =>
+      table === undefined ? [] : [tf.gather(table, batch[`${end}.${name}`] as never) as Tensor],
+    )
+    .reduce((a, b) => tf.add(a, b));
 
 /** Padding gets what the first network has, which goes nowhere. */
 const spread = (x_bc: Tensor, ids: Tensor): Tensor =>

@@ -30,6 +30,9 @@ export interface GraphOps {
   /** Rows of a table by an attribute of the nodes or edges. @param table_nd shape `[ids, D]` */
   embedNodes(attribute: NodeAttribute, table_nd: Tensor): Features;
   embedEdges(attribute: EdgeAttribute, table_nd: Tensor): Features;
+  /** Sums of rows of several tables of equal width; cheaper than one after the other. */
+  embedNodesBy(tables_nd: { readonly [attribute in NodeAttribute]?: Tensor }): Features;
+  embedEdgesBy(tables_nd: { readonly [attribute in EdgeAttribute]?: Tensor }): Features;
   /** Node features at the edges: those of the node that each leaves, or leads to. */
   toSource(x: Features): Features;
   toTarget(x: Features): Features;

@@ -4,7 +4,7 @@ const settings = { head: [19, 17] };
 const wide = { head: [40, 30], dropout: 0 };
 describeMember('stat-nn', { settings, wide });
 describeMember('flat-mlp', { settings, wide, invariant: false });
-describeMember('canonical-mlp', { settings, wide, variants: [{ key: 'magnitude' }, { gauge: false }] });
+describeMember('canonical-mlp', { settings, wide, variants: [{ key: 'mean' }, { gauge: false }] });
 describeMember('frame-averaging', { settings: { ...settings, frames: 3 }, wide, variants: [{ gauge: false }] });
 describeMember('learned-canonicalization', {
   settings: { ...settings, channels: 11 },

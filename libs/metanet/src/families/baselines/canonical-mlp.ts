@@ -11,8 +11,8 @@ import { flattenWeights, gauged, measureOutputs, sortedBy } from './canonical-we
 import type { Scoring } from './canonical-weights.ts';
 
 export const canonicalMlpSettings = {
-  /** What neurons are sorted by: the `mean` of what they have a part in, or the mean `magnitude`. */
-  key: 'mean',
+  /** What neurons are sorted by: `magnitude` of all that they have a part in, or `mean` of it. */
+  key: 'magnitude',
   /** Also choose signs, phases and scales of neurons by a rule, where activations have them. */
   gauge: true,
   head: [512, 512] as readonly number[],

@@ -42,7 +42,7 @@ const CHUNK = 64;
  * @param columns from `[B, …shape]` to `[rows, columns]`
  * @returns `mean` and `deviation`, shape `[columns]`
  */
-export function measureOutputs(weights: NdArrays, columns: (weights: Tensors) => Tensor, most = 512): NdArrays {
+export function measureOutputs(weights: NdArrays, columns: (weights: Tensors) => Tensor, most = 1000): NdArrays {
   const count = Math.min(most, Object.values(weights)[0]!.shape[0]!);
   const chunks = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) =>
     tf.tidy(() => {

@@ -22,33 +22,33 @@ export const frameAveragingSettings = {
 export type FrameAveragingSettings = typeof frameAveragingSettings;
 
 /**
- * The networks with their neurons sorted along each of Q directions in the space of their statistics.
+ * The networks with their neurons sorted along each of K directions in the space of their statistics.
  *
- *     frame of w = {g_1, …, g_Q},  g_q sorts every space by statistics · direction_q
+ *     frame of w = {g_1, …, g_K},  g_k sorts every space by statistics · direction_k
  *
- * Letters: B networks, Q frames, n neurons of a space, F statistics of each.
- * @param directions `direction.<space>`; shape `[F, Q]`
+ * Letters: B networks, K frames, n neurons of a space, F statistics of each.
+ * @param directions `direction.<space>`; shape `[F, K]`
  * @param weights shape `[B, …shape]`
- * @returns shape `[B·Q, …shape]`, frame by frame of each network
- * Symmetry: the set of Q networks is invariant to orders of hidden neurons, bit by bit; ties are left to chance.
+ * @returns shape `[B·K, …shape]`, frame by frame of each network
+ * Symmetry: the set of K networks is invariant to orders of hidden neurons, bit by bit; ties are left to chance.
  * Source: Puny et al. 2022, "Frame Averaging for Invariant and Equivariant Network Design", arXiv:2110.03336, eq. 3;
  *   sorting frames, section 3.
  * Departs: one order for each direction, where the paper takes all orders that sort equal keys: ties have probability 0.
  */
 export function sortingFrames(architecture: Architecture, directions: Tensors, weights: Tensors): Tensors {
   const statistics = neuronStatistics(architecture, weights);
-  const [, Q] = Object.values(directions)[0]!.shape as [number, number];
+  const [, K] = Object.values(directions)[0]!.shape as [number, number];
   const scores = Object.fromEntries(
     Object.entries(statistics).map(([space, x_bnf]) => {
       const [B, n, F] = x_bnf.shape as [number, number, number];
       // Not a matrix product, in which a row's rounding may depend on where it stands.
       const products = tf.mul(tf.reshape(x_bnf, [B, n, F, 1]), directions[`direction.${space}`]!);
-      return [space, tf.reshape(tf.transpose(tf.sum(products, 2), [0, 2, 1]), [B * Q, n])];
+      return [space, tf.reshape(tf.transpose(tf.sum(products, 2), [0, 2, 1]), [B * K, n])];
     }),
   );
   const repeated = mapValues(weights, (w): Tensor => {
     const [B, size] = [w.shape[0]!, w.size / w.shape[0]!];
-    return tf.reshape(tf.tile(tf.reshape(w, [B, 1, size]), [1, Q, 1]), [B * Q, ...w.shape.slice(1)]);
+    return tf.reshape(tf.tile(tf.reshape(w, [B, 1, size]), [1, K, 1]), [B * K, ...w.shape.slice(1)]);
   });
   return actTensors(architecture, sortNeurons(architecture, scores), repeated);
 }
@@ -64,9 +64,9 @@ export const frameAveraging: MetanetKind<FrameAveragingSettings> = {
   takes: inputFamilies,
   settings: frameAveragingSettings,
   create: (architecture, outputs, settings) => {
-    const { frames: Q, gauge } = settings;
-    if (!Number.isInteger(Q) || Q < 1)
-      throw new MetanetError('frame-averaging', `frames must be a whole number above 0, got ${Q}`);
+    const { frames: K, gauge } = settings;
+    if (!Number.isInteger(K) || K < 1)
+      throw new MetanetError('frame-averaging', `frames must be a whole number above 0, got ${K}`);
     const counts = Object.entries(neuronStatisticCounts(architecture));
     if (counts.length === 0)
       throw new MetanetError(
@@ -86,18 +86,18 @@ export const frameAveraging: MetanetKind<FrameAveragingSettings> = {
       parameterCount: countDrawn(initialize),
       initialize,
       measure: (weights, stream) => {
-        const directions = drawDirections(counts, Q, measureStatistics(architecture, weights, gauge), stream);
-        const most = Math.ceil(512 / Q);
+        const directions = drawDirections(counts, K, measureStatistics(architecture, weights, gauge), stream);
+        const most = Math.ceil(1000 / K);
         const asTensors = (): Tensors => mapValues(directions, ({ data, shape }) => tf.tensor(data, [...shape]));
         return { ...directions, ...measureOutputs(weights, (w) => rows(asTensors(), w), most) };
       },
       noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
       apply: (params, fixed, weights, noise) => {
         const x = standardize(rows(directionsOf(fixed), weights), fixed);
-        const [B, D] = [x.shape[0]! / Q, x.shape[1]!];
+        const [B, D] = [x.shape[0]! / K, x.shape[1]!];
         // A network has one mask in all of its frames.
         const masks = noise && mapValues(noise, (mask) => tf.reshape(mask, [B, 1, mask.shape[1]!]) as Tensor);
-        return tf.mean(applyHead(params, tf.reshape(x, [B, Q, D]), settings, masks), 1);
+        return tf.mean(applyHead(params, tf.reshape(x, [B, K, D]), settings, masks), 1);
       },
     };
   },

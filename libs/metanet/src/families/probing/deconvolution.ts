@@ -2,7 +2,7 @@
 import { tf } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
-/** A transposed convolution: a square kernel, and how much larger the image gets. */
+/** A transposed convolution: K × K kernel, and how much larger the image gets. */
 interface Stage {
   readonly channels: readonly [inputs: number, outputs: number];
   readonly kernel: number;
@@ -37,7 +37,7 @@ export function deconvolutionStages(
   return stages;
 }
 
-/** `<name>.k.weight` `[kernel, kernel, out, in]` and `<name>.k.bias`, U(±1/√(out · kernel²)) as `nn.ConvTranspose2d`. */
+/** `<name>.k.weight` `[K, K, out, in]` and `<name>.k.bias`, U(±1/√(out·K²)) as `nn.ConvTranspose2d`. */
 export function deconvolutionParameters(name: string, stages: readonly Stage[], stream: RandomStream): NdArrays {
   return Object.fromEntries(
     stages.flatMap(({ channels: [inputs, outputs], kernel }, i) => {
