@@ -7,6 +7,7 @@ export { neuronScoreParameters, neuronScores, scoredSpaces } from './families/ba
 export type { ScoredSpace } from './families/baselines/neuron-scores.ts';
 export { softOrder, straightThrough } from './families/baselines/soft-order.ts';
 export { dws } from './families/dws/dws.ts';
+export { deepSets, setTransformer } from './families/sets/set-metanets.ts';
 export { dwsLayer, dwsLayerParameters } from './families/dws/dws-layer.ts';
 export type { DwsLayerSettings } from './families/dws/dws-layer.ts';
 export { dwsPlan, dwsTensors, relationOf } from './families/dws/plan.ts';

@@ -10,6 +10,7 @@ import { probeGen, probes } from './families/probing/probing.ts';
 import { nft } from './families/nft/nft.ts';
 import { registerMetanet } from './registry.ts';
 import { unf } from './families/unf/unf.ts';
+import { deepSets, setTransformer } from './families/sets/set-metanets.ts';
 import { statNn } from './families/baselines/stat-nn.ts';
 
 registerMetanet(nfnNp);
@@ -25,3 +26,5 @@ registerMetanet(canonicalMlp);
 registerMetanet(frameAveraging);
 registerMetanet(learnedCanonicalization);
 registerMetanet(dws);
+registerMetanet(deepSets);
+registerMetanet(setTransformer);
