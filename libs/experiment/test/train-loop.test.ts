@@ -17,7 +17,7 @@ const loop = (stage: Stage, more: Partial<TrainLoop> = {}): TrainLoop => ({
     const x = state['params']!['x']!.data[0]! + rate * stream.next() + rows.reduce((sum, row) => sum + row, 0) * 1e-3;
     return Promise.resolve({ state: { ...state, params: { x: ndarray([x], [1]) } }, metrics: { loss: 1 / (1 + x) } });
   },
-  evaluate: (_, epoch): Promise<LoopMetrics> => Promise.resolve(epoch === 3 ? { 'test/x': 5 } : {}),
+  evaluate: (_, epoch): Promise<LoopMetrics> => Promise.resolve(epoch === 3 ? { 'test/x': 5 } : ({} as LoopMetrics)),
   log: () => undefined,
   progress: () => quiet,
   ...more,
