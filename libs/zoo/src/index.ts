@@ -1,5 +1,7 @@
 export { inlineExecutor, workerExecutor } from './executor.ts';
 export type { Executor, Task } from './executor.ts';
+export { fitFunctions } from './fit/fit-functions.ts';
+export type { FunctionFit, FunctionFitResult } from './fit/fit-functions.ts';
 export { FIT_GROUP, fitSirens, pack, unpack } from './fit/fit-sirens.ts';
 export type { FitOptions, FitResult } from './fit/fit-sirens.ts';
 export { renderOnGrid, sirenShapes } from './fit/grid-siren.ts';
