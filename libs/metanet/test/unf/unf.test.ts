@@ -1,10 +1,25 @@
-import { defineArchitecture, initialize, mlp } from '@weightspace/architecture';
+import {
+  deepSets,
+  defineArchitecture,
+  initialize,
+  mlp,
+  randomArchitecture,
+  rnn,
+  transformer,
+} from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
 import { compile, countParameters, deadInputs, RandomStream, tf, toTensor, valueAndGrads } from '@weightspace/compute';
 import type { NdArrays, Tensors } from '@weightspace/compute';
-import { createMetanet, universalLayout } from '@weightspace/metanet';
+import { createEditor, createMetanet, universalLayout } from '@weightspace/metanet';
 import type { Settings } from '@weightspace/metanet';
-import { act, assertInvariance, permutationGroup, testElements } from '@weightspace/symmetry';
+import {
+  act,
+  assertEquivariance,
+  assertInvariance,
+  isIdentity,
+  permutationGroup,
+  testElements,
+} from '@weightspace/symmetry';
 import { describe, expect, test } from 'vitest';
 
 import { networksOf, tiny } from '../networks.ts';
@@ -142,6 +157,46 @@ describe('unf', () => {
       model.apply(given, tensors, Object.fromEntries(Object.keys(weights).map((name) => [name, given[`w.${name}`]!])));
     expect(deadInputs(f, inputs)).toEqual([]);
   });
+
+  const others: readonly Architecture[] = [
+    transformer({
+      tokens: 4,
+      vocabulary: 7,
+      width: 4,
+      depth: 1,
+      heads: 4,
+      keyHeads: 2,
+      hidden: 3,
+      gated: true,
+      causal: true,
+      tied: true,
+      outputs: 7,
+      pool: 'none',
+    }),
+    rnn({ cell: 'lstm', steps: 3, size: 2, hidden: [3, 4], bidirectional: true, outputs: 2 }),
+    deepSets({ size: 2, elements: 4, channels: [4, 5], hidden: [3], outputs: 2 }),
+    ...range(40)
+      .map((i) => randomArchitecture(stream.split(`architecture ${i}`)))
+      .filter((a) => permutationGroup(a).spaces.length > 1)
+      .slice(0, 8),
+  ];
+  test.each(others.map((a) => [a.parameters.map(({ layer }) => layer).join(' '), a] as const))(
+    'edits what the battery has not, equivariantly: %s',
+    async (_, architecture) => {
+      const editor = createEditor('unf', architecture, { ...small, channels: [24, 24] });
+      const params = editor.initialize(stream.split('init'));
+      const fixed = editor.measure(networksOf(architecture), stream.split('fixed'));
+      const f = compile((p: Tensors, x: Tensors, w: Tensors) => editor.apply(p, x, w), { threads: 1 });
+      const elements = testElements(permutationGroup(architecture), stream.split('elements'));
+      await assertEquivariance({
+        f: async (w) => (await f(params as never, fixed as never, w as never)) as unknown as NdArrays,
+        input: networksOf(architecture, 2),
+        elements: elements.filter((g) => !isIdentity(g)),
+        actIn: (g, w) => act(architecture, g, w),
+        actOut: (g, w) => act(architecture, g, w),
+      });
+    },
+  );
 
   test('has a Θ of its own for each pair of tensors and each term with full sharing', () => {
     const model = createMetanet('unf', tiny, 3, { ...small, channels: [5], sharing: 'full', permutable: 'all' });
