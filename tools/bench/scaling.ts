@@ -17,7 +17,7 @@ import type { Settings } from '@weightspace/metanet';
 /** Narrow, so that the features of a million edges fit into memory. */
 const SETTINGS: { readonly [kind: string]: Settings } = {
   gmn: { width: 8, layers: 2, head: [16] },
-  unf: { channels: [8, 8], head: [16] },
+  unf: { channels: [8, 8], frequencies: 4, sharedChannels: 16, head: [16] },
   'ng-gnn': { width: 8, layers: 2, head: [16] },
   'scale-gmn': { width: 8, layers: 2, head: [16] },
 };
@@ -26,11 +26,21 @@ const CALLS = 3;
 interface Point {
   readonly kind: string;
   readonly parameters: number;
-  /** Of forward and backward. */
+  /** Of forward and backward; the median of the calls. */
   readonly seconds: number;
-  /** The process's largest, in bytes; `base` without any network. */
+  /** Of all cores, the mean of the calls; says more where other work runs on the machine. */
+  readonly cpuSeconds: number;
+  /** The process's largest, in bytes. */
   readonly memory: number;
 }
+
+type Quantity = 'seconds' | 'cpuSeconds' | 'memory';
+
+const TITLES: { readonly [of in Quantity]: string } = {
+  seconds: 'Time of forward and backward',
+  cpuSeconds: 'Processor time of forward and backward',
+  memory: 'Peak memory of the process',
+};
 
 /** Two hidden layers of equal width, about so many parameters. */
 function perceptron(parameters: number) {
@@ -53,30 +63,37 @@ async function measure(kind: string, size: number): Promise<Point> {
   const call = () => step(params as never, fixed as never, weights as never) as unknown as Promise<NdArrays>;
   await call();
   const times: number[] = [];
+  const before = process.cpuUsage();
   for (let i = 0; i < CALLS; i++) {
     const start = performance.now();
     await call();
     times.push((performance.now() - start) / 1000);
   }
-  const memory = process.resourceUsage().maxRSS * 1024;
-  return { kind, parameters: architecture.parameterCount, seconds: times.toSorted((a, b) => a - b)[1]!, memory };
+  const { user, system } = process.cpuUsage(before);
+  return {
+    kind,
+    parameters: architecture.parameterCount,
+    seconds: times.toSorted((a, b) => a - b)[Math.floor(CALLS / 2)]!,
+    cpuSeconds: (user + system) / 1e6 / CALLS,
+    memory: process.resourceUsage().maxRSS * 1024,
+  };
 }
 
 /** Slope on logarithmic axes between the last two points: 1 is linear. */
-function growth(points: readonly Point[], of: 'seconds' | 'memory'): number {
+function growth(points: readonly Point[], of: Quantity): number {
   const [before, last] = points.slice(-2);
   if (before === undefined || last === undefined) return NaN;
   return Math.log(last[of] / before[of]) / Math.log(last.parameters / before.parameters);
 }
 
-async function draw(points: readonly Point[], of: 'seconds' | 'memory', out: string): Promise<void> {
+async function draw(points: readonly Point[], of: Quantity, out: string): Promise<void> {
   const kinds = [...new Set(points.map(({ kind }) => kind))];
   const scale = of === 'memory' ? 2 ** -30 : 1;
   const plot = await linePlot({
-    title: of === 'seconds' ? 'Time of forward and backward' : 'Peak memory of the process',
+    title: TITLES[of],
     subtitle: 'one perceptron with two hidden layers, batch 1',
     x: { title: 'parameters of the input network', log: true },
-    y: { title: of === 'seconds' ? 'seconds' : 'GiB', log: true },
+    y: { title: of === 'memory' ? 'GiB' : 'seconds', log: true },
     series: kinds.map((kind) => {
       const own = points.filter((point) => point.kind === kind);
       return { name: kind, x: own.map((p) => p.parameters), y: own.map((p) => p[of] * scale), points: true };
@@ -112,14 +129,17 @@ if (positionals[0] === 'measure') {
       const point = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as Point;
       points.push(point);
       const memory = (point.memory / 2 ** 30).toFixed(2);
-      console.log(`${kind}, ${point.parameters} parameters: ${point.seconds.toFixed(4)} s, ${memory} GiB`);
+      console.log(
+        `${kind}, ${point.parameters} parameters: ${point.seconds.toFixed(4)} s (${point.cpuSeconds.toFixed(4)} s of processors), ${memory} GiB`,
+      );
     }
     const own = points.filter((point) => point.kind === kind);
     console.log(
-      `${kind}: time grows with exponent ${growth(own, 'seconds').toFixed(2)}, memory ${growth(own, 'memory').toFixed(2)}`,
+      `${kind}: time grows with exponent ${growth(own, 'seconds').toFixed(2)}, processor time ${growth(own, 'cpuSeconds').toFixed(2)}, memory ${growth(own, 'memory').toFixed(2)}`,
     );
   }
   mkdirSync(flags.out, { recursive: true });
   writeFileSync(join(flags.out, 'scaling.json'), `${JSON.stringify(points, null, 2)}\n`);
-  if (points.length > 0) for (const of of ['seconds', 'memory'] as const) await draw(points, of, flags.out);
+  if (points.length > 0)
+    for (const of of ['seconds', 'cpuSeconds', 'memory'] as const) await draw(points, of, flags.out);
 }
