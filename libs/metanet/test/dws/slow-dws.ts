@@ -139,11 +139,17 @@ function setAttention(
   width: number,
   heads: number,
 ): number[][] {
-  const [q, k, v] = ['query', 'key', 'value'].map((part) =>
-    members.map((x) => apply(rowsOf(params, `${name}.${part}`, target * width, width), x)),
+  const bias = params[`${name}.bias`]!;
+  const all = bias.shape[1]!;
+  const biased = (part: number, { weight }: Linear): Linear => ({
+    weight,
+    bias: range(width).map((row) => bias.data[part * all + target * width + row]!),
+  });
+  const [q, k, v] = range(3).map((part) =>
+    members.map((x) => apply(biased(part, rowsOf(params, `${name}.read`, part * all + target * width, width)), x)),
   );
   const size = width / heads;
-  const out = rowsOf(params, `${name}.out`, target * width, width);
+  const out = biased(3, rowsOf(params, `${name}.out`, target * width, width));
   return q!.map((own) => {
     const hidden = range(heads).flatMap((head) => {
       const channels = range(size).map((c) => head * size + c);

@@ -39,7 +39,7 @@ const row = (a: NdArray, ...at: number[]): number[] => {
   return Array.from(a.data.subarray(start, start + width));
 };
 const tensors = (arrays: NdArrays): Tensors => mapValues(arrays, (a) => toTensor(a));
-const valuesOf = (f: () => Tensor): NdArray => tf.tidy(() => fromTensor(f()));
+const valuesOf = (f: () => Tensor): NdArray => fromTensor(tf.tidy(f));
 
 /** x · weight + bias, by loops. */
 function linear(params: NdArrays, name: string, v: readonly number[]): number[] {
@@ -173,8 +173,8 @@ describe('attend', () => {
   });
 
   test('stays finite at ±100', () => {
-    const big = mapValues({ q, k, v }, (a) => ndarray(a.data.map((u) => 100 * u) as Float32Array, a.shape));
-    const z = valuesOf(() => attend(toTensor(big.q), toTensor(big.k), toTensor(big.v), 1));
+    const big = (a: NdArray): Tensor => tf.mul(toTensor(a), 100);
+    const z = valuesOf(() => attend(big(q), big(k), big(v), 1));
     expect([...z.data].every(Number.isFinite)).toBe(true);
   });
 });

@@ -15,7 +15,8 @@ export interface Maps {
   readonly bias: boolean;
 }
 
-const BIAS = 1e-4;
+/** Biases start within ±this. */
+export const BIAS = 1e-4;
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Deviation of a weight: Xavier's, times √(2·in/out). */

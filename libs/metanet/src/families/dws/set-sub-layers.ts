@@ -1,9 +1,9 @@
 /** @file The sub-layers of DWSNets between parameters that share one space: layers on the set of its neurons. */
-import { tf } from '@weightspace/compute';
+import { ndarray, tf } from '@weightspace/compute';
 import type { RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { attend } from '../../layers/sets/attend.ts';
-import { applyMaps, mapsParameters, parted } from './maps.ts';
+import { applyMaps, BIAS, mapsParameters, parted, rowBlocks } from './maps.ts';
 import type { Maps, Parameters } from './maps.ts';
 import type { SetGroup } from './plan.ts';
 
@@ -32,8 +32,6 @@ export const groupWidths = (layer: string, { from, space, targets }: SetGroup, c
   width: targets[0]!.folded * d,
 });
 
-const PARTS = ['query', 'key', 'value'] as const;
-
 const mapsOf = (
   { name, inputs, width }: Widths,
   part: string,
@@ -43,8 +41,9 @@ const mapsOf = (
 ): Maps => ({ name: `${name}.${part}`, inputs, widths: targets.map(() => width), layers, bias });
 
 /**
- * Set attention: `<group>.{query,key,value}.{weight,bias}` and `<group>.out.{weight,bias}`, the last `[S, D, D]` for S
- * targets. Deep Sets: `<group>.self.{weight,bias}` and `<group>.pooled.weight`.
+ * Set attention, for S targets: `<group>.read.weight` `[3, S · D, C]` of queries, keys and values, `<group>.out.weight`
+ * `[S, D, D]`, and `<group>.bias` `[4, S · D]` of all four; few arrays, since an optimizer has a fixed cost for each.
+ * Deep Sets: `<group>.self.{weight,bias}` and `<group>.pooled.weight`.
  */
 export function setParameters(
   layer: string,
@@ -61,20 +60,18 @@ export function setParameters(
       ...mapsParameters(mapsOf(widths, 'pooled', group, perceptron, false), initScale, stream),
     };
   }
-  const { width, name } = widths;
+  const { width, name, inputs } = widths;
   const count = group.targets.length;
-  const out = mapsParameters(
-    { name: `${name}.out`, inputs: width, widths: group.targets.map(() => width), layers: 1, bias: true },
-    initScale,
-    stream,
-  );
+  const own = stream.split(name);
+  const rows = (times: number) => Array<number>(times * count).fill(width);
   return {
-    ...(Object.assign(
-      {},
-      ...PARTS.map((part) => mapsParameters(mapsOf(widths, part, group, 1, true), initScale, stream)),
-    ) as Parameters),
-    ...out,
-    [`${name}.out.weight`]: { ...out[`${name}.out.weight`]!, shape: [count, width, width] },
+    [`${name}.read.weight`]: ndarray(rowBlocks(rows(3), inputs, initScale, own.split('read')).data, [
+      3,
+      count * width,
+      inputs,
+    ]),
+    [`${name}.out.weight`]: ndarray(rowBlocks(rows(1), width, initScale, own.split('out')).data, [count, width, width]),
+    [`${name}.bias`]: own.split('bias').uniform([4, count * width], -BIAS, BIAS),
   };
 }
 
@@ -110,15 +107,21 @@ export function applySets(
 
 /** S blocks on one set; shape `[B, S · D, N]`. */
 function attentionBlocks(params: Tensors, { name, width }: Widths, count: number, heads: number, x: Tensor): Tensor {
-  const [batch, , members] = x.shape as [number, number, number];
-  const split = [batch, count * heads, width / heads, members];
-  const [q, k, v] = PARTS.map((part) => {
-    const bias = params[`${name}.${part}.bias`]!;
-    const y = tf.add(tf.matMul(params[`${name}.${part}.weight`]!, x), tf.reshape(bias, [bias.size, 1]));
-    return tf.reshape(y, split) as Tensor;
+  const [batch, inputs, members] = x.shape as [number, number, number];
+  const all = count * width;
+  const weights = tf.split(params[`${name}.read.weight`]!, 3, 0);
+  const biases = tf.split(params[`${name}.bias`]!, 4, 0);
+  const [q, k, v] = weights.map((weight, part): Tensor => {
+    const product = tf.matMul(tf.reshape(weight, [all, inputs]), x);
+    return tf.reshape(tf.add(product, tf.reshape(biases[part]!, [all, 1])), [
+      batch,
+      count * heads,
+      width / heads,
+      members,
+    ]);
   });
   const hidden = tf.reshape(tf.add(q!, attend(q!, k!, v!, 1 / Math.sqrt(width))), [batch, count, width, members]);
-  const bias = tf.reshape(params[`${name}.out.bias`]!, [count, width, 1]);
+  const bias = tf.reshape(biases[3]!, [count, width, 1]);
   const fed = tf.relu(tf.add(tf.matMul(params[`${name}.out.weight`]!, hidden), bias));
-  return tf.reshape(tf.add(hidden, fed), [batch, count * width, members]);
+  return tf.reshape(tf.add(hidden, fed), [batch, all, members]);
 }
