@@ -1,10 +1,11 @@
 /** @file Statistics of batches that a model normalizes by in evaluation. */
-import type { Augmentation } from '@weightspace/augmentation';
+import type { Augmentation, Mixup } from '@weightspace/augmentation';
 import { compile, ndarray } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensors } from '@weightspace/compute';
 import type { Metanet } from '@weightspace/metanet';
 
-import { drawBatch } from './batches.ts';
+import { Batches, changedWeights } from './batches.ts';
+import type { TrainBatch } from './classifier.ts';
 import type { ZooData } from './zoo-data.ts';
 
 /** Averages over more batches change the statistics less than training does in a few steps. */
@@ -17,7 +18,7 @@ export interface Calibrator {
 }
 
 /**
- * Means of what `model.calibrate` gives, over the same up to 20 training batches each time: augmented and with dropout, as
+ * Means of what `model.calibrate` gives, over the same up to 20 training batches each time: mixed, augmented and with dropout, as
  * training normalizes. Models without such statistics keep `fixed` as it is.
  *
  * @param stream draws which networks the batches have, and their augmentation and noise
@@ -29,15 +30,17 @@ export function calibratorOf(
   data: ZooData,
   batch: number,
   stream: RandomStream,
+  mixup?: Mixup,
 ): Calibrator {
   const { calibrate } = model;
   if (calibrate === undefined)
     return { calibrate: (_, fixed) => Promise.resolve(fixed), release: () => Promise.resolve() };
   const statistics = compile(
-    ((params: Tensors, fixed: Tensors, weights: Tensors, draws: Tensors, noise: Tensors) =>
-      calibrate(params, fixed, augmentation.apply(model.architecture, weights, draws), noise)) as never,
+    ((params: Tensors, fixed: Tensors, batch: ChangingTensors) =>
+      calibrate(params, fixed, changedWeights(model, augmentation, mixup, batch), batch.noise)) as never,
     { name: `${model.kind} statistics` },
-  ) as unknown as ((...args: readonly NdArrays[]) => Promise<NdArrays>) & { release: () => Promise<void> };
+  ) as unknown as Statistics;
+  const batches = new Batches(model, augmentation, mixup, data);
   const order = stream.split('order').permutation(data.train.length);
   const count = Math.min(MOST_BATCHES, Math.floor(order.length / batch));
   return {
@@ -45,14 +48,25 @@ export function calibratorOf(
       const sums = new Map<string, Sum>();
       for (let i = 0; i < count; i++) {
         const rows = Int32Array.from(order.subarray(i * batch, (i + 1) * batch), (at) => data.train[at]!);
-        const { weights, draws, noise } = drawBatch(model, augmentation, data, rows, stream.split('batch').split(i));
-        add(sums, await statistics(params, fixed, weights, draws, noise));
+        const { labels: _labels, ...drawn } = await batches.of({ rows, stream: stream.split('batch').split(i) });
+        add(sums, await statistics(params, fixed, drawn));
       }
       return { ...fixed, ...meansOf(sums, count) };
     },
     release: statistics.release,
   };
 }
+
+interface ChangingTensors {
+  readonly weights: Tensors;
+  readonly mixing: Tensors;
+  readonly draws: Tensors;
+  readonly noise: Tensors;
+}
+type Changing = Omit<TrainBatch, 'labels'>;
+type Statistics = ((params: NdArrays, fixed: NdArrays, batch: Changing) => Promise<NdArrays>) & {
+  readonly release: () => Promise<void>;
+};
 
 interface Sum {
   readonly shape: readonly number[];

@@ -1,8 +1,10 @@
 /** @file The compiled halves of training a metanet to classify: one step, and the logits of a batch. */
 import { adamW, clipByGlobalNorm, compile, tf, valueAndGrads } from '@weightspace/compute';
 import type { Compiled, NdArray, NdArrays, Optimizer, Tensor, Tensors } from '@weightspace/compute';
-import type { Augmentation } from '@weightspace/augmentation';
+import type { Augmentation, Mixup } from '@weightspace/augmentation';
 import type { Metanet } from '@weightspace/metanet';
+
+import { changedTargets, changedWeights } from './batches.ts';
 
 export interface OptimizerSettings {
   readonly weightDecay: number;
@@ -22,6 +24,8 @@ export interface TrainState {
 export interface TrainBatch {
   readonly weights: NdArrays;
   readonly labels: NdArray;
+  /** Draws of the mixup; {} without one. */
+  readonly mixing: NdArrays;
   readonly draws: NdArrays;
   readonly noise: NdArrays;
 }
@@ -40,6 +44,7 @@ interface TracedState {
 interface TracedBatch {
   readonly weights: Tensors;
   readonly labels: Tensor;
+  readonly mixing: Tensors;
   readonly draws: Tensors;
   readonly noise: Tensors;
 }
@@ -52,35 +57,45 @@ interface TracedResult {
 export type Step = Compiled<[TracedState, Tensors, TracedBatch, Tensor], TracedResult>;
 export type Logits = Compiled<[Tensors, Tensors, Tensors], Tensor>;
 
-/** Mean cross-entropy in nats against labels of which `smoothing` is spread over all classes. */
-export function crossEntropy(logits_bk: Tensor, labels_b: Tensor, smoothing: number): Tensor {
-  const classes = logits_bk.shape[1]!;
+/** Probabilities of the classes: labels of which `smoothing` is spread over all. */
+export function smoothTargets(labels_b: Tensor, classes: number, smoothing: number): Tensor {
   const off = smoothing / classes;
-  const target_bk = tf.oneHot(labels_b, classes, 1 - smoothing + off, off, 'float32');
-  return tf.neg(tf.mean(tf.sum(tf.mul(target_bk, tf.logSoftmax(logits_bk)), 1)));
+  return tf.oneHot(labels_b, classes, 1 - smoothing + off, off, 'float32');
 }
 
-const accuracyOf = (logits_bk: Tensor, labels_b: Tensor): Tensor =>
-  tf.mean(tf.cast(tf.equal(tf.argMax(logits_bk, 1), labels_b), 'float32'));
+/** Mean cross-entropy in nats. */
+export const crossEntropy = (logits_bk: Tensor, targets_bk: Tensor): Tensor =>
+  tf.neg(tf.mean(tf.sum(tf.mul(targets_bk, tf.logSoftmax(logits_bk)), 1)));
+
+/** Share whose likeliest class is that of the target; of a mixture, that of the network with the larger share. */
+const accuracyOf = (logits_bk: Tensor, targets_bk: Tensor): Tensor =>
+  tf.mean(tf.cast(tf.equal(tf.argMax(logits_bk, 1), tf.argMax(targets_bk, 1)), 'float32'));
 
 const optimizerOf = ({ weightDecay, amsgrad }: OptimizerSettings): Optimizer => adamW({ weightDecay, amsgrad });
 
-/** One step of AdamW on a batch: augmentation, forward, backward and update in one compiled graph. */
-export function compileStep(model: Metanet, augmentation: Augmentation, settings: OptimizerSettings): Step {
+/** One step of AdamW on a batch: mixing, augmentation, forward, backward and update in one compiled graph. */
+export function compileStep(
+  model: Metanet,
+  augmentation: Augmentation,
+  settings: OptimizerSettings,
+  mixup?: Mixup,
+): Step {
   const optimizer = optimizerOf(settings);
   const step = (state: TracedState, fixed: Tensors, batch: TracedBatch, rate: Tensor): TracedResult => {
-    const weights = augmentation.apply(model.architecture, batch.weights, batch.draws);
+    const weights = changedWeights(model, augmentation, mixup, batch);
+    const own = smoothTargets(batch.labels, model.outputs, settings.labelSmoothing);
+    const targets = changedTargets(own, mixup, batch.mixing);
     let logits: Tensor | undefined;
     const { value, grads } = valueAndGrads((params: Tensors) => {
       logits = model.apply(params, fixed, weights, batch.noise);
-      return crossEntropy(logits, batch.labels, settings.labelSmoothing) as tf.Scalar;
+      return crossEntropy(logits, targets) as tf.Scalar;
     }, state.params);
     const clipped = settings.clip > 0 ? clipByGlobalNorm(grads, settings.clip).grads : grads;
     const next = optimizer.update(clipped, state.optimizer, state.params, rate);
     return {
       state: { params: next.params, optimizer: next.state },
       loss: value,
-      accuracy: accuracyOf(logits!, batch.labels),
+      accuracy: accuracyOf(logits!, targets),
     };
   };
   return compile(step as never, { name: `${model.kind} step`, recycle: true }) as unknown as Step;

@@ -1,10 +1,11 @@
 /** @file The experiment: which digit does a SIREN draw, read from its weights? */
 import type { NdArrays } from '@weightspace/compute';
+import { mixupNames } from '@weightspace/augmentation';
 import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 import type { Settings } from '@weightspace/metanet';
 
-import { makeAugmentation, makeModel, modelVariants, settingsOf } from './models.ts';
+import { makeAugmentation, makeMixup, makeModel, modelVariants, settingsOf } from './models.ts';
 import { baselineRecipes, defaultAugmentation, standardTraining } from './recipes.ts';
 import type { ModelRecipe } from './recipes.ts';
 import { saveClassifier } from './saved-classifier.ts';
@@ -63,6 +64,7 @@ export const inrClassification = defineExperiment({
     trainSize: 'training networks to use; 0 for all',
     'model.kind': 'which metanet; its own settings follow it',
     augmentation: 'one after another; name or name:strength',
+    'training.mixup': `none, or ${mixupNames().join(', ')}; name:all aligns by all symmetries`,
     baselines: `models to compare with: ${Object.keys(baselineRecipes).join(', ')}`,
   },
   run,
@@ -72,17 +74,25 @@ export const inrClassification = defineExperiment({
 function checkNames(settings: {
   readonly baselines: readonly string[];
   readonly augmentation: readonly string[];
+  readonly training: { readonly mixup: string };
 }): string | undefined {
   const unknown = settings.baselines.find((name) => !Object.hasOwn(baselineRecipes, name));
   if (unknown !== undefined)
     return `baselines: must be of ${Object.keys(baselineRecipes)
       .map((name) => `'${name}'`)
       .join(', ')}, got '${unknown}'`;
+  return (
+    problemOf('augmentation', () => makeAugmentation(settings.augmentation)) ??
+    problemOf('training.mixup', () => makeMixup(settings.training.mixup))
+  );
+}
+
+function problemOf(setting: string, make: () => unknown): string | undefined {
   try {
-    makeAugmentation(settings.augmentation);
+    make();
     return undefined;
   } catch (error) {
-    return `augmentation: ${(error as Error).message}`;
+    return `${setting}: ${(error as Error).message}`;
   }
 }
 
@@ -139,7 +149,7 @@ async function trainOne(
   const training = { ...shared, ...recipe.training };
   const result = await context.stage<TrainingResult>(name, async (stage) => {
     context.say(
-      `${name}: ${recipe.kind}, ${model.parameterCount.toLocaleString('en')} parameters, augmentation ${recipe.augmentation.join(' ') || 'none'}${chosen(recipe.settings, settingsOf(recipe.kind))}`,
+      `${name}: ${recipe.kind}, ${model.parameterCount.toLocaleString('en')} parameters, augmentation ${recipe.augmentation.join(' ') || 'none'}${training.mixup === 'none' ? '' : `, ${training.mixup}`}${chosen(recipe.settings, settingsOf(recipe.kind))}`,
     );
     const hooks = {
       // Metrics of the run are the model's; those of baselines are told apart by a prefix.

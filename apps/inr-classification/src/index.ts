@@ -1,4 +1,4 @@
-export { drawBatch } from './batches.ts';
+export { Batches } from './batches.ts';
 export { calibratorOf } from './calibration.ts';
 export type { Calibrator } from './calibration.ts';
 export { compileLogits, compileStep, crossEntropy, initialState } from './classifier.ts';

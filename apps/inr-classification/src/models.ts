@@ -1,7 +1,7 @@
 /** @file Metanets and augmentations as the app's settings name them. */
 import type { Architecture } from '@weightspace/architecture';
-import { augmentationsOf } from '@weightspace/augmentation';
-import type { Augmentation } from '@weightspace/augmentation';
+import { augmentationsOf, mixupOf } from '@weightspace/augmentation';
+import type { Augmentation, Mixup } from '@weightspace/augmentation';
 import { createMetanet, metanetKind, metanetKinds } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
@@ -19,6 +19,9 @@ export function makeModel(architecture: Architecture, classes: number, kind: str
 }
 
 export const makeAugmentation = (names: readonly string[]): Augmentation => augmentationsOf(names);
+
+/** @returns undefined for 'none' */
+export const makeMixup = (name: string): Mixup | undefined => (name === 'none' ? undefined : mixupOf(name));
 
 const kinds = (): Set<string> => new Set(metanetKinds().map(({ kind }) => kind));
 

@@ -26,6 +26,7 @@ export const standardTraining: TrainingSettings = {
   clip: 1,
   labelSmoothing: 0.05,
   evaluateEvery: 0,
+  mixup: 'none',
 };
 
 /** Moves that leave the class: small, of the picture. */

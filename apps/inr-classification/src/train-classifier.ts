@@ -1,22 +1,25 @@
 /** @file Training one metanet on a zoo, from its first step to its predictions on the test split. */
 import { scalar } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream } from '@weightspace/compute';
-import type { Augmentation } from '@weightspace/augmentation';
+import type { Augmentation, Mixup } from '@weightspace/augmentation';
 import { trainLoop } from '@weightspace/experiment';
 import type { LoopResult, LoopSettings, LoopState, Progress, Stage } from '@weightspace/experiment';
 import type { Metanet } from '@weightspace/metanet';
 
-import { drawBatch } from './batches.ts';
+import { Batches } from './batches.ts';
 import { calibratorOf } from './calibration.ts';
 import { compileLogits, compileStep, initialState } from './classifier.ts';
 import type { OptimizerSettings } from './classifier.ts';
 import { accuracy, predict } from './evaluation.ts';
+import { makeMixup } from './models.ts';
 import { weightsOf } from './zoo-data.ts';
 import type { ZooData } from './zoo-data.ts';
 
 export interface TrainingSettings extends OptimizerSettings, LoopSettings {
   /** Epochs between two looks at the validation and test splits; 0 for one look at the end. */
   readonly evaluateEvery: number;
+  /** Name of a mixup, or 'none'. */
+  readonly mixup: string;
 }
 
 export interface TrainingHooks {
@@ -42,7 +45,7 @@ export interface CurvePoint {
 }
 
 /**
- * Trains by AdamW on augmented batches; the last weights count, none are chosen by looking at the test split.
+ * Trains by AdamW on mixed and augmented batches, each of which is mixed while the step before runs; the last weights count, none are chosen by looking at the test split.
  *
  * A step's random numbers depend on the seed and its number alone, so a resumed training ends with the same bits.
  */
@@ -55,9 +58,28 @@ export async function trainClassifier(
   stream: RandomStream,
   hooks: TrainingHooks,
 ): Promise<{ readonly json: TrainingResult; readonly arrays: NdArrays }> {
+  const mixup = makeMixup(settings.mixup);
+  try {
+    return await trainMixed(stage, model, augmentation, mixup, data, settings, stream, hooks);
+  } finally {
+    await mixup?.close();
+  }
+}
+
+async function trainMixed(
+  stage: Stage,
+  model: Metanet,
+  augmentation: Augmentation,
+  mixup: Mixup | undefined,
+  data: ZooData,
+  settings: TrainingSettings,
+  stream: RandomStream,
+  hooks: TrainingHooks,
+): Promise<{ readonly json: TrainingResult; readonly arrays: NdArrays }> {
   const measured = model.measure(weightsOf(data, data.train), stream.split('fixed'));
-  const step = compileStep(model, augmentation, settings);
-  const examiner = examinerOf(model, augmentation, data, measured, settings.batch, stream.split('calibration'));
+  const step = compileStep(model, augmentation, settings, mixup);
+  const batches = new Batches(model, augmentation, mixup, data);
+  const examiner = examinerOf(model, augmentation, mixup, data, measured, settings, stream.split('calibration'));
   const drawSeconds: number[] = [];
   const done = await trainLoop({
     stage,
@@ -65,9 +87,10 @@ export async function trainClassifier(
     rows: data.train,
     stream,
     start: () => ({ ...initialState(model.initialize(stream.split('parameters')), settings) }),
-    step: async (state, rows, own, rate) => {
+    step: async (state, rows, own, rate, following) => {
       const started = performance.now();
-      const batch = drawBatch(model, augmentation, data, rows, own);
+      const batch = await batches.of({ rows, stream: own });
+      batches.prepare(following);
       drawSeconds.push((performance.now() - started) / 1e3);
       const { state: next, ...result } = await step(state as never, measured as never, batch as never, scalar(rate));
       return { state: next as never, metrics: { loss: value(result.loss), accuracy: value(result.accuracy) } };
@@ -128,13 +151,14 @@ interface Examiner {
 function examinerOf(
   model: Metanet,
   augmentation: Augmentation,
+  mixup: Mixup | undefined,
   data: ZooData,
   measured: NdArrays,
-  batch: number,
+  { batch }: TrainingSettings,
   stream: RandomStream,
 ): Examiner {
   const logits = compileLogits(model);
-  const calibrator = calibratorOf(model, augmentation, data, batch, stream);
+  const calibrator = calibratorOf(model, augmentation, data, batch, stream, mixup);
   return {
     calibrated: (params) => calibrator.calibrate(params, measured),
     predictions: (params, fixed, part) => predict(logits, params, fixed, data, data[part]),

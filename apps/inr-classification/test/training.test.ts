@@ -106,7 +106,20 @@ describe('inr-classification:train', () => {
     }
   });
 
+  test('with mixed networks, killed and resumed, it ends with the same numbers', async () => {
+    const more = ['--set', 'baselines=[]', '--set', 'training.mixup=mixup-aligned:all', '--checkpoint-seconds', '0'];
+    const ended = await train('mixed', more);
+    expect(ended.code, ended.stderr).toBe(0);
+    const want = untimed(readJson<Summary>(join(folder, 'mixed.json')));
+    const first = await train('mixed-killed', more, (printed) => printed.includes('model: nfn-np'));
+    expect(first.signal).toBe('SIGKILL');
+    const second = await train('mixed-killed', [...more, '--resume']);
+    expect(second.code, second.stderr).toBe(0);
+    expect(untimed(readJson<Summary>(join(folder, 'mixed-killed.json')))).toEqual(want);
+  });
+
   test.each([
+    [['--set', 'training.mixup=mixdown'], 2, 'training.mixup: mixupOf: name must be one of mixup, mixup-permuted'],
     [['--set', 'model.kind=nfn'], 2, 'nfn-np'],
     [['--set', 'model.chanels=[4]'], 2, 'channels'],
     [['--set', 'training.epochs=many'], 2, 'training.epochs'],

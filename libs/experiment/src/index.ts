@@ -53,4 +53,4 @@ export type { Figure, ReportInput } from './report/render-report.ts';
 export { meanInterval } from './statistics.ts';
 export type { MeanInterval } from './statistics.ts';
 export { trainLoop } from './training/train-loop.ts';
-export type { LoopMetrics, LoopResult, LoopSettings, LoopState, TrainLoop } from './training/train-loop.ts';
+export type { LoopMetrics, LoopResult, LoopSettings, LoopState, StepInput, TrainLoop } from './training/train-loop.ts';

@@ -1,6 +1,6 @@
 import { ndarray, RandomStream } from '@weightspace/compute';
 import { trainLoop } from '@weightspace/experiment';
-import type { LoopMetrics, LoopState, Progress, Snapshot, Stage, TrainLoop } from '@weightspace/experiment';
+import type { LoopMetrics, LoopState, Progress, Snapshot, Stage, StepInput, TrainLoop } from '@weightspace/experiment';
 import { describe, expect, test } from 'vitest';
 
 const quiet: Progress = { update: () => undefined, stop: () => undefined };
@@ -59,6 +59,23 @@ describe('trainLoop', () => {
     expect(curve[2]).toMatchObject({ 'test/x': 5 });
     expect(state['optimizer']!['m/x']!.data[0]).toBe(1);
     expect(Math.max(...logged)).toBe(6);
+  });
+
+  test('tells each step what the next one will see, the same objects, also over the end of an epoch', async () => {
+    const plain = loop(stageOf().stage);
+    const calls: (readonly [Int32Array, RandomStream, StepInput | undefined])[] = [];
+    await trainLoop({
+      ...plain,
+      step: (s, rows, stream, rate, next) => {
+        calls.push([rows, stream, next]);
+        return plain.step(s, rows, stream, rate);
+      },
+    });
+    expect(calls).toHaveLength(6);
+    calls.forEach(([, , next], i) => {
+      expect(next?.rows).toBe(calls[i + 1]?.[0]);
+      expect(next?.stream).toBe(calls[i + 1]?.[1]);
+    });
   });
 
   test.each([1, 2, 3, 5])('stopped after step %i and resumed, it ends with the same bits', async (stopAt) => {

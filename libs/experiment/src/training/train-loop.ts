@@ -21,6 +21,12 @@ export interface LoopSettings {
 export type LoopState = { readonly [group: string]: NdArrays };
 export type LoopMetrics = { readonly [name: string]: number };
 
+/** What a step sees. */
+export interface StepInput {
+  readonly rows: Int32Array;
+  readonly stream: RandomStream;
+}
+
 export interface TrainLoop {
   readonly stage: Stage;
   readonly settings: LoopSettings;
@@ -33,6 +39,7 @@ export interface TrainLoop {
    * One update.
    *
    * @param stream of this step alone: equal seeds and steps draw equal numbers, also after a resume
+   * @param next what the next step will see, the same objects, so that it can be prepared meanwhile; undefined for the last
    * @returns the next state, which may be the one before the last overwritten; and numbers of the step, `loss` among them
    */
   readonly step: (
@@ -40,6 +47,7 @@ export interface TrainLoop {
     rows: Int32Array,
     stream: RandomStream,
     rate: number,
+    next?: StepInput,
   ) => Promise<{ readonly state: LoopState; readonly metrics: LoopMetrics }>;
   /** What is measured after an epoch; called after every one, so that it may choose. */
   readonly evaluate?: (state: LoopState, epoch: number) => Promise<LoopMetrics>;
@@ -72,7 +80,7 @@ const KEPT_TIMES = 200;
  * @throws {Error} when the loss isn't finite, naming the step
  */
 export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
-  const { stage, settings, rows, stream } = loop;
+  const { stage, settings, rows } = loop;
   const perEpoch = Math.floor(rows.length / settings.batch);
   if (perEpoch === 0)
     throw new RangeError(`trainLoop: batch must be at most the ${rows.length} rows, got ${settings.batch}`);
@@ -83,14 +91,12 @@ export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
   let state = restored ? unpack(restored.arrays) : loop.start();
   let at: Position = restored?.json ?? { step: 0, sums: {}, curve: [], seconds: [] };
   const progress = loop.progress(total, at.step);
-  let order: Int32Array | undefined;
+  const inputs = new StepInputs(loop, perEpoch);
   while (at.step < total) {
-    if (order === undefined || at.step % perEpoch === 0)
-      order = orderOf(stream, Math.floor(at.step / perEpoch), rows.length);
-    const first = (at.step % perEpoch) * settings.batch;
-    const own = order.subarray(first, first + settings.batch).map((i) => rows[i]!);
+    const { rows: own, stream: drawing } = inputs.at(at.step);
+    const next = at.step + 1 < total ? inputs.at(at.step + 1) : undefined;
     const started = performance.now();
-    const done = await loop.step(state, own, stream.split('step').split(at.step), rateAt(at.step));
+    const done = await loop.step(state, own, drawing, rateAt(at.step), next);
     state = done.state;
     at = advance(at, done.metrics, (performance.now() - started) / 1e3);
     loop.log({ 'train/step-loss': done.metrics['loss']! }, at.step);
@@ -102,6 +108,33 @@ export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
   progress.stop();
   const times = at.seconds.toSorted((a, b) => a - b);
   return { state: copy(state), curve: at.curve, stepSeconds: times[times.length >> 1] ?? NaN };
+}
+
+/** The rows and the stream of each step, made once for each. */
+class StepInputs {
+  readonly #loop: Pick<TrainLoop, 'rows' | 'stream' | 'settings'>;
+  readonly #perEpoch: number;
+  readonly #known = new Map<number, StepInput>();
+  #order: { readonly epoch: number; readonly rows: Int32Array } | undefined;
+
+  constructor(loop: Pick<TrainLoop, 'rows' | 'stream' | 'settings'>, perEpoch: number) {
+    [this.#loop, this.#perEpoch] = [loop, perEpoch];
+  }
+
+  /** @param step the one before the last, or a later one */
+  at(step: number): StepInput {
+    this.#known.delete(step - 2);
+    const known = this.#known.get(step);
+    if (known) return known;
+    const { rows, stream, settings } = this.#loop;
+    const epoch = Math.floor(step / this.#perEpoch);
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, rows: orderOf(stream, epoch, rows.length) };
+    const first = (step % this.#perEpoch) * settings.batch;
+    const own = this.#order.rows.subarray(first, first + settings.batch).map((i) => rows[i]!);
+    const made = { rows: own, stream: stream.split('step').split(step) };
+    this.#known.set(step, made);
+    return made;
+  }
 }
 
 /** Each epoch sees the rows in an order of its own. */
