@@ -76,7 +76,9 @@ async function run(context: RunContext) {
   for (const model of settings.models) {
     rows.push(await rowOf(context, data, model, settings));
     const { accuracy } = rows.at(-1)!;
-    context.say(`${model}: test accuracy ${intervalText(accuracy)} % over ${accuracy.count} seeds`);
+    context.say(
+      `${model}: test accuracy ${intervalText(accuracy)} % over ${accuracy.count} ${accuracy.count === 1 ? 'seed' : 'seeds'}`,
+    );
   }
   await report(context, data, rows);
   const best = rows.reduce((a, b) => (b.accuracy.mean > a.accuracy.mean ? b : a));
@@ -159,10 +161,12 @@ async function report(context: RunContext, data: ZooData, rows: readonly Compari
   );
 }
 
+const seedsText = (count: number): string => (count === 1 ? 'one seed' : `mean and 95 % interval over ${count} seeds`);
+
 const plotOf = (data: ZooData, rows: readonly ComparisonRow[]) =>
   barPlot({
     title: 'Test accuracy of metanets',
-    subtitle: `${data.train.length.toLocaleString('en')} training networks; mean and 95 % interval over ${rows[0]!.accuracy.count} seeds`,
+    subtitle: `${data.train.length.toLocaleString('en')} training networks; ${seedsText(rows[0]!.accuracy.count)}`,
     value: { title: 'share classified right', domain: [0, 1], format: '.0%' },
     bars: rows.map(({ model, accuracy: { mean, low, high } }) => ({
       name: model,

@@ -23,7 +23,8 @@ const percent = (share: number): string => (100 * share).toFixed(1);
 export const intervalText = ({ mean, high, count }: MeanInterval): string =>
   count < 2 ? percent(mean) : `${percent(mean)} ± ${percent(high - mean)}`;
 
-const milliseconds = (seconds: number): string => (1000 * seconds).toPrecision(3);
+const milliseconds = (seconds: number): string =>
+  (1000 * seconds).toLocaleString('en', { maximumSignificantDigits: 3 });
 
 const columns: readonly (readonly [title: string, align: 'left' | 'right', (row: ComparisonRow) => string])[] = [
   ['model', 'left', ({ model }) => model],
