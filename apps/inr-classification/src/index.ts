@@ -17,3 +17,7 @@ export { trainClassifier } from './train-classifier.ts';
 export type { TrainingResult, TrainingSettings } from './train-classifier.ts';
 export { labelsOf, loadZooData, weightsOf } from './zoo-data.ts';
 export type { ZooData } from './zoo-data.ts';
+export { batchOf, trainLatentClassifier } from './inr2array/latent-classifier.ts';
+export type { LatentData, LatentTrainingSettings } from './inr2array/latent-classifier.ts';
+export { arraysOf, picturesOf, trainAutoencoder } from './inr2array/autoencoder.ts';
+export { inr2ArrayExperiment } from './inr2array/experiment.ts';
