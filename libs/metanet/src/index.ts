@@ -93,6 +93,7 @@ export { editHead, editHeadParameters } from './layers/edit-head.ts';
 export { gelu } from './layers/gelu.ts';
 export { applyHead, headNoise, headParameters } from './layers/mlp-head.ts';
 export type { HeadSettings } from './layers/mlp-head.ts';
+export { measureMoments, standardizeBlock } from './layers/moments.ts';
 export { layerNorms, normalize, normKinds, normParameters } from './layers/norms.ts';
 export type { NormKind } from './layers/norms.ts';
 export { perceiver, perceiverParameters } from './layers/perceiver.ts';
@@ -119,6 +120,9 @@ export { relationalAttention, relationalAttentionParameters } from './families/n
 export { relationalLayerParameters, updateEdges, updateNodes } from './families/ng/relational-layer.ts';
 export { nfnHnp, nfnNp, nfnSettings } from './families/nfn/nfn.ts';
 export type { NfnSettings } from './families/nfn/nfn.ts';
+export { nfnEditing, nfnHnp, nfnNp } from './families/nfn/nfn.ts';
+export { nfnSettings } from './families/nfn/settings.ts';
+export type { NfnSettings } from './families/nfn/settings.ts';
 export { probeGen, probeGenSettings, probes, probesSettings } from './families/probing/probing.ts';
 export { freeProbes, linearGenerator } from './families/probing/probe-generator.ts';
 export type { GeneratorSettings, ProbeGenerator } from './families/probing/probe-generator.ts';

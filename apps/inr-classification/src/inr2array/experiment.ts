@@ -20,9 +20,9 @@ const config = {
   zoo: 'data/mnist-siren/sample',
   /** How many of its training networks to use; all when 0. */
   trainSize: 0,
-  augmentation: ['translation', 'rotation', 'scaling', 'shear', 'sign'] as readonly string[],
+  augmentation: ['translation', 'rotation', 'scaling', 'shear'] as readonly string[],
   /** The autoencoder. */
-  model: inr2ArraySettings,
+  model: { ...inr2ArraySettings, canonicalSigns: true },
   reconstruction: { epochs: 12, batch: 32, rate: 2e-3, warmUp: 0.1, weightDecay: 0.01, clip: 1, evaluateEvery: 4 },
   /** Augmented copies of each training network whose arrays the classifier sees beside that of the network itself. */
   copies: 4,
@@ -60,7 +60,7 @@ export const inr2ArrayExperiment = defineExperiment({
     quick: {},
     full: {
       zoo: 'zoos/mnist-siren-dws-10000',
-      model: { ...inr2ArraySettings, blocks: 3, frequencies: 64, width: 128, hidden: 128 },
+      model: { blocks: 3, frequencies: 64, width: 128, hidden: 128 },
       reconstruction: { ...config.reconstruction, epochs: 40 },
       classifier: { ...latentTransformerSettings, blocks: 4, width: 128 },
       classification: { ...config.classification, epochs: 30 },

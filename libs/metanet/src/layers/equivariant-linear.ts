@@ -1,5 +1,5 @@
 /** @file The linear layer of NFN: all linear maps between parameters that commute with permuting neurons. */
-import { ndarray, tf } from '@weightspace/compute';
+import { ndarray, tf, zeros } from '@weightspace/compute';
 import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from './dense.ts';
@@ -42,9 +42,15 @@ function fanIn(tensor: TensorLayout, layout: Layout, plan: Plan, channels: numbe
   return pair + shared + total(layout.tensors, channels);
 }
 
+/** How the maps start: `uniform` U(±1/√Σ fan-in), biases too; `kaiming` N(0, 2/Σ fan-in), biases 0. */
+export type LinearStart = 'uniform' | 'kaiming';
+
 /**
  * Parameters of `equivariantLinear`: `<name>.global.weight`, `<name>.<space>.weight`, `<name>.<tensor>.weight`, and one
- * bias per output tensor in `<name>.bias`. All maps that are summed into one tensor start from the same U(±1/√Σ fan-in).
+ * bias per output tensor in `<name>.bias`. All maps that are summed into one tensor start from one distribution, whose
+ * width follows from the sum of their fan-ins.
+ *
+ * Source: `set_init_` of the code of Zhou et al. 2023, arXiv:2302.14040.
  */
 export function equivariantLinearParameters(
   name: string,
@@ -52,17 +58,21 @@ export function equivariantLinearParameters(
   inputs: number,
   outputs: number,
   stream: RandomStream,
+  start: LinearStart = 'uniform',
 ): Record<string, NdArray<'float32'>> {
   const plan = planOf(layout);
   const own = stream.split(name);
-  const bounds = new Map(layout.tensors.map((t) => [t, 1 / Math.sqrt(fanIn(t, layout, plan, inputs))]));
+  const width = start === 'uniform' ? 1 : Math.SQRT2;
+  const bounds = new Map(layout.tensors.map((t) => [t, width / Math.sqrt(fanIn(t, layout, plan, inputs))]));
   const matrix = (label: string, rows: number, tensors: readonly TensorLayout[]) =>
     blockMatrix(
       rows,
       tensors.map((tensor) => ({ tensor, channels: tensor.folded * outputs })),
       bounds,
       own.split(label),
+      start,
     );
+  const bias = start === 'uniform' ? matrix('bias', 1, layout.tensors) : zeros([1, total(layout.tensors, outputs)]);
   return {
     [`${name}.global.weight`]: matrix('global', total(layout.tensors, inputs), layout.tensors),
     ...Object.fromEntries(
@@ -77,28 +87,22 @@ export function equivariantLinearParameters(
         matrix(group[0]!.name, total(group, inputs), group),
       ]),
     ),
-    [`${name}.bias`]: flatten(
-      blockMatrix(
-        1,
-        layout.tensors.map((tensor) => ({ tensor, channels: tensor.folded * outputs })),
-        bounds,
-        own.split('bias'),
-      ),
-    ),
+    [`${name}.bias`]: flatten(bias),
   };
 }
 
 const flatten = ({ data }: NdArray<'float32'>): NdArray<'float32'> => ndarray(data, [data.length]);
 
-/** A matrix whose columns belong to several output tensors, each drawn within that tensor's bound. */
+/** A matrix whose columns belong to several output tensors, each drawn within that tensor's bound (or with it as deviation). */
 function blockMatrix(
   rows: number,
   targets: readonly Target[],
   bounds: ReadonlyMap<TensorLayout, number>,
   stream: RandomStream,
+  start: LinearStart,
 ): NdArray<'float32'> {
   const columns = targets.reduce((sum, t) => sum + t.channels, 0);
-  const { data } = stream.uniform([rows, columns], -1, 1);
+  const { data } = start === 'uniform' ? stream.uniform([rows, columns], -1, 1) : stream.normal([rows, columns]);
   let from = 0;
   for (const { tensor, channels } of targets) {
     const bound = bounds.get(tensor)!;

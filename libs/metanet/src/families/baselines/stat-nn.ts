@@ -74,7 +74,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
       outputs,
       parameterCount: countDrawn(initialize),
       initialize,
-      measure: (weights) => measureColumns(statisticsOf(weights, names)),
+      measure: (weights) => measureColumns(measureStatistics(weights, names)),
       noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
       apply: (params, fixed, weights, noise) =>
         applyHead(params, standardize(weightStatistics(weights, names), fixed), settings, noise),
@@ -83,7 +83,7 @@ export const statNn: MetanetKind<StatNnSettings> = {
 };
 
 /** The same statistics outside of a graph; shape `[N, 7 · parameters]`. */
-function statisticsOf(weights: NdArrays, names: readonly string[]): NdArray {
+export function measureStatistics(weights: NdArrays, names: readonly string[]): NdArray {
   const count = weights[names[0]!]!.shape[0]!;
   const width = STATISTICS * names.length;
   const data = new Float32Array(count * width);

@@ -1,58 +1,21 @@
 /** @file Neural functional networks: NP and HNP. */
 import type { Architecture } from '@weightspace/architecture';
-import { countDrawn, mapValues, tf, toTensor } from '@weightspace/compute';
-import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
-import { canonicalizeSigns } from '@weightspace/symmetry';
+import { countDrawn, tf } from '@weightspace/compute';
+import type { NdArrays, RandomStream } from '@weightspace/compute';
 
-import {
-  fold,
-  foldAll,
-  fourierFeatures,
-  fourierFrequencies,
-  measureScales,
-  positionParameters,
-  sinusoidalChannels,
-  sinusoidalCodes,
-} from '../../layers/encoding.ts';
-import type { PositionContext } from '../../layers/encoding.ts';
+import type { Permutable } from '../../blocks/layout.ts';
 import { editHead, editHeadParameters } from '../../layers/edit-head.ts';
-import { equivariantLinear, equivariantLinearParameters } from '../../layers/equivariant-linear.ts';
-import { splitBlocks } from '../../blocks/blocks.ts';
-import { layoutOf } from '../../blocks/layout.ts';
-import type { Layout, Permutable } from '../../blocks/layout.ts';
+import type { EditLayer } from '../../layers/edit-head.ts';
 import { applyHead, headNoise, headParameters } from '../../layers/mlp-head.ts';
 import { pool, pooledFeatures } from '../../layers/pool.ts';
-import { probeFeatures, probeParameters } from '../../layers/probe-features.ts';
+import { measureColumns } from '../../layers/standardize.ts';
 import { MetanetError } from '../../metanet.ts';
 import type { Editor, Metanet } from '../../metanet.ts';
 import type { MetanetKind } from '../../registry.ts';
-
-export const nfnSettings = {
-  /** Channels of each equivariant layer. */
-  channels: [64, 64, 64] as readonly number[],
-  /** Gaussian frequencies of the raw weights; the channels that go in are twice as many. */
-  frequencies: 64,
-  /** Deviation of the frequencies, in periods per unit of a weight; with `normalize`, per root mean square. */
-  frequencyScale: 0.3,
-  /** How inputs and outputs are told apart: `learned`, `sinusoidal` or `none`. */
-  position: 'learned',
-  /** Frequencies of `sinusoidal`. */
-  bands: 6,
-  /** Learned inputs on which every network is run; 0 for none. */
-  probes: 0,
-  /** Whether the head also sees the networks' outputs on the probes as they are. */
-  probeReadout: true,
-  /** What is kept apart in pooling: `hnp` keeps inputs and outputs, `np` nothing. */
-  pool: 'hnp',
-  /** Widths of the head's hidden layers. */
-  head: [256, 256] as readonly number[],
-  dropout: 0.2,
-  /** Divide each parameter by its root mean square over the training networks. */
-  normalize: true,
-  /** Choose signs and phases of neurons by a rule, so that neither has to be learnt; of use where activations have them. */
-  canonicalSigns: false,
-};
-export type NfnSettings = typeof nfnSettings;
+import { measureStatistics, STATISTICS, weightStatistics } from '../baselines/stat-nn.ts';
+import { bodyOf, fixedSpaces } from './body.ts';
+import { nfnSettings } from './settings.ts';
+import type { NfnSettings } from './settings.ts';
 
 const published = {
   channels: [512, 512, 512],
@@ -108,63 +71,18 @@ export const nfnHnp: MetanetKind<NfnSettings> = {
   edit: (architecture, settings) => editNfn('nfn-hnp', 'hidden', architecture, settings),
 };
 
+/** The settings of the published editors of pictures, which have 4,133,656 parameters with NP on SIRENs 2-32-32-1. */
+export const nfnEditing = {
+  channels: [128, 128, 128],
+  frequencies: 128,
+  frequencyScale: 3,
+  position: 'sinusoidal',
+  bands: 3,
+  normalize: false,
+  editLayer: 'equivariant',
+} as const satisfies Partial<NfnSettings>;
+
 const outputSize = ({ values, spec }: Architecture): number => values.find(({ name }) => name === spec.output)!.size;
-
-/** The equivariant layers, which classifiers and editors share. */
-interface Body {
-  readonly layout: Layout;
-  /** Channels of the last layer. */
-  readonly channels: number;
-  readonly initialize: (stream: RandomStream) => NdArrays;
-  readonly measure: Metanet['measure'];
-  /** Features by block, and what the networks give on the probes where there are some. */
-  readonly apply: (
-    params: Tensors,
-    fixed: Tensors,
-    weights: Tensors,
-  ) => { readonly features: Tensors; readonly outputs: Tensor | undefined };
-}
-
-function bodyOf(kind: string, permutable: Permutable, architecture: Architecture, settings: NfnSettings): Body {
-  check(kind, settings);
-  const layout = layoutOf(kind, architecture, permutable);
-  const position: PositionContext = { layout, fixed: fixedSpaces(architecture) };
-  const encoded = 2 * settings.frequencies;
-  const first = encoded + (settings.position === 'sinusoidal' ? sinusoidalChannels(settings.bands) : 0);
-  const widths = [first, ...settings.channels];
-  const codes = settings.position === 'sinusoidal' ? sinusoidalCodes(position, settings.bands) : {};
-  const initialize = (stream: RandomStream): NdArrays => ({
-    ...(settings.position === 'learned' ? positionParameters(position, encoded, stream.split('position')) : {}),
-    ...(settings.probes > 0 ? probeParameters(kind, architecture, settings.probes, first, stream.split('probe')) : {}),
-    ...(Object.assign(
-      {},
-      ...settings.channels.map((d, i) => equivariantLinearParameters(`layer${i + 1}`, layout, widths[i]!, d, stream)),
-    ) as NdArrays),
-  });
-  const apply = (params: Tensors, fixed: Tensors, given: Tensors) => {
-    const weights = settings.canonicalSigns ? canonicalizeSigns(architecture, given) : given;
-    let x: Tensors = encodeWeights(params, fixed, weights, codes, layout);
-    const probed = settings.probes > 0 ? probeFeatures(params, architecture, weights) : undefined;
-    if (probed) x = withProbes(x, probed.features, layout);
-    settings.channels.forEach((_, i) => {
-      x = mapValues(equivariantLinear(params, `layer${i + 1}`, layout, x), (value) => tf.relu(value) as Tensor);
-    });
-    return { features: x, outputs: probed?.outputs };
-  };
-  return {
-    layout,
-    channels: widths.at(-1)!,
-    initialize,
-    measure: (weights, stream) => ({
-      frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
-      ...(settings.normalize ? prefixScales(measureScales(weights)) : {}),
-    }),
-    apply,
-  };
-}
-
-const fixedSpaces = ({ spaces }: Architecture): Set<string> =>
-  new Set(spaces.filter((s) => !s.free).map(({ name }) => name));
 
 function createNfn(
   kind: string,
@@ -177,10 +95,11 @@ function createNfn(
   const { layout, channels } = body;
   const fixed = fixedSpaces(architecture);
   const free = new Set([...layout.spaces.keys()].filter((space) => settings.pool === 'np' || !fixed.has(space)));
-  const readout = settings.probeReadout ? settings.probes * outputSize(architecture) : 0;
+  const names = settings.statistics ? architecture.parameters.map(({ name }) => name) : [];
+  const more = (settings.probeReadout ? settings.probes * outputSize(architecture) : 0) + STATISTICS * names.length;
   const initialize = (stream: RandomStream): NdArrays => ({
     ...body.initialize(stream),
-    ...headParameters(pooledFeatures(layout, channels, free) + readout, outputs, settings, stream),
+    ...headParameters(pooledFeatures(layout, channels, free) + more, outputs, settings, stream),
   });
   return {
     kind,
@@ -188,24 +107,38 @@ function createNfn(
     outputs,
     parameterCount: countDrawn(initialize),
     initialize,
-    measure: body.measure,
-    noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
-    apply: (params, values, weights, noise) => {
-      const { features, outputs: probed } = body.apply(params, values, weights);
-      const pooled = pool(layout, features, free);
-      const seen = probed && settings.probeReadout ? tf.concat([pooled, probed], 1) : pooled;
-      return applyHead(params, seen, settings, noise);
+    measure: (weights, stream) => ({
+      ...body.measure(weights, stream),
+      ...(settings.statistics ? prefixed('statistics', measureColumns(measureStatistics(weights, names))) : {}),
+    }),
+    noise: (batch, stream) => ({
+      ...body.noise(batch, stream.split('layers')),
+      ...headNoise(batch, settings, stream.split('head')),
+    }),
+    apply: (params, values, given, noise) => {
+      const { features, outputs: probed, weights } = body.apply(params, values, given, noise);
+      const seen = [pool(layout, features, free)];
+      if (probed && settings.probeReadout) seen.push(probed);
+      if (settings.statistics) {
+        const centred = tf.sub(weightStatistics(weights, names), values['statistics.mean']!);
+        seen.push(tf.div(centred, values['statistics.deviation']!));
+      }
+      return applyHead(params, seen.length === 1 ? seen[0]! : tf.concat(seen, 1), settings, noise);
     },
   };
 }
+
+const prefixed = (prefix: string, arrays: NdArrays): NdArrays =>
+  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}.${name}`, array]));
 
 function editNfn(kind: string, permutable: Permutable, architecture: Architecture, settings: NfnSettings): Editor {
   if (settings.canonicalSigns)
     throw new MetanetError(kind, 'canonicalSigns must be false in an editor: changes would be those of other signs');
   const body = bodyOf(kind, permutable, architecture, settings);
+  const layer = settings.editLayer as EditLayer;
   const initialize = (stream: RandomStream): NdArrays => ({
     ...body.initialize(stream),
-    ...editHeadParameters('edit', body.layout, body.channels, stream),
+    ...editHeadParameters('edit', body.layout, body.channels, stream, layer),
   });
   return {
     kind,
@@ -213,58 +146,10 @@ function editNfn(kind: string, permutable: Permutable, architecture: Architectur
     parameterCount: countDrawn(initialize),
     initialize,
     measure: body.measure,
-    noise: () => ({}),
-    apply: (params, fixed, weights) =>
-      editHead(params, 'edit', body.layout, architecture, body.apply(params, fixed, weights).features),
+    noise: (batch, stream) => body.noise(batch, stream.split('layers')),
+    apply: (params, fixed, weights, noise) => {
+      const { features } = body.apply(params, fixed, weights, noise);
+      return editHead(params, 'edit', body.layout, architecture, features, layer);
+    },
   };
-}
-
-/** Probe features `[B, N, C]` are added to those of their bias. */
-function withProbes(x: Tensors, features: Tensors, layout: Layout): Tensors {
-  const probed = layout.tensors.filter(({ name }) => features[name] !== undefined);
-  return {
-    ...x,
-    ...Object.fromEntries(probed.map((t) => [t.name, tf.add(x[t.name]!, fold(t, features[t.name]!)) as Tensor])),
-  };
-}
-
-const prefixScales = (scales: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(scales).map(([name, value]) => [`scale.${name}`, value]));
-
-function encodeWeights(
-  params: Tensors,
-  fixed: Tensors,
-  weights: Tensors,
-  codes: NdArrays,
-  layout: Layout,
-): Record<string, Tensor> {
-  const blocks = splitBlocks(layout.blocks, weights);
-  const encoded = Object.fromEntries(
-    layout.tensors.map(({ name, parameter }) => {
-      const scale = fixed[`scale.${parameter}`];
-      const raw = scale ? tf.div(blocks[name]!, scale) : blocks[name]!;
-      const features = fourierFeatures(raw, fixed['frequencies']!);
-      const learned = params[`position.${name}`];
-      const placed = learned ? (tf.add(features, learned) as Tensor) : features;
-      return [name, codes[name] ? withCodes(placed, codes[name]) : placed];
-    }),
-  );
-  return foldAll(layout, encoded);
-}
-
-function withCodes(x: Tensor, code: NdArrays[string]): Tensor {
-  return tf.concat([x, tf.tile(toTensor(code), [x.shape[0]!, ...code.shape.slice(1).map(() => 1)])], x.rank - 1);
-}
-
-function check(kind: string, { channels, frequencies, position, pool: pooling, dropout, probes }: NfnSettings): void {
-  const whole = (value: number, least: number) => Number.isInteger(value) && value >= least;
-  if (channels.length === 0 || !channels.every((c) => whole(c, 1)))
-    throw new MetanetError(kind, `channels must be one or more whole numbers above 0, got [${channels.join(', ')}]`);
-  if (!whole(frequencies, 1))
-    throw new MetanetError(kind, `frequencies must be a whole number above 0, got ${frequencies}`);
-  if (!whole(probes, 0)) throw new MetanetError(kind, `probes must be a whole number, 0 or more, got ${probes}`);
-  if (!['none', 'learned', 'sinusoidal'].includes(position))
-    throw new MetanetError(kind, `position must be none, learned or sinusoidal, got '${position}'`);
-  if (!['hnp', 'np'].includes(pooling)) throw new MetanetError(kind, `pool must be hnp or np, got '${pooling}'`);
-  if (!(dropout >= 0 && dropout < 1)) throw new MetanetError(kind, `dropout must be in [0, 1), got ${dropout}`);
 }

@@ -1,7 +1,9 @@
 /** @file INR2Array: a network that draws a picture, as a small array and back. */
 import type { Architecture } from '@weightspace/architecture';
-import { countParameters, mapValues, RandomStream, tf } from '@weightspace/compute';
-import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, mapValues, tf } from '@weightspace/compute';
+import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
+
+import { canonicalizeSigns } from '@weightspace/symmetry';
 
 import { perceiver, perceiverParameters } from '../../layers/perceiver.ts';
 import type { PerceiverSettings } from '../../layers/perceiver.ts';
@@ -17,11 +19,15 @@ export const inr2ArraySettings = {
   blocks: 2,
   /** Gaussian frequencies of the raw weights; the channels are twice as many. */
   frequencies: 32,
-  frequencyScale: 3,
+  /** Deviation of the frequencies, in periods per unit of a weight; with `normalize`, per root mean square. */
+  frequencyScale: 0.3,
   heads: 4,
   feedForward: 2,
   channelDropout: 0,
-  normalize: false,
+  /** Divide each parameter by its root mean square over the training networks. */
+  normalize: true,
+  /** Choose signs and phases of neurons by a rule, so that neither has to be learnt; of use where activations have them. */
+  canonicalSigns: false,
   /** How many vectors, and so networks, a network becomes: a square. */
   latents: 16,
   /** Length of each. */
@@ -38,6 +44,8 @@ export const inr2ArrayPublished: Inr2ArraySettings = {
   ...inr2ArraySettings,
   blocks: 6,
   frequencies: 128,
+  frequencyScale: 3,
+  normalize: false,
   feedForward: 4,
   width: 256,
   hidden: 256,
@@ -71,7 +79,7 @@ const [NAME, LATENT, DECODER] = ['inr2array', 'latent', 'decoder'];
  *     loss: mean (picture of the M networks − picture of the network itself)²
  *
  * @throws {MetanetError} on settings that aren't possible, and where the network is no chain from two coordinates
- * Symmetry: the array is invariant to permutations of hidden neurons.
+ * Symmetry: the array is invariant to permutations of hidden neurons, and with canonicalSigns to their signs and phases.
  * Source: Zhou et al. 2023, "Neural Functional Transformers", arXiv:2305.13546, section 3.
  * Departs: nothing but what its layers say.
  */
@@ -94,8 +102,10 @@ export function inr2Array(architecture: Architecture, overrides: Partial<Inr2Arr
     ...perceiverParameters(LATENT, encoder.channels, asked, stream.split(LATENT)),
     ...hypernetworkParameters(DECODER, architecture, width, settings, stream.split(DECODER)),
   });
-  const apply = (params: Tensors, fixed: Tensors, weights: Tensors, noise?: Tensors): Tensor =>
-    perceiver(params, LATENT, tokensOf(encoder.apply(params, fixed, weights, noise), encoder.channels), asked);
+  const apply = (params: Tensors, fixed: Tensors, given: Tensors, noise?: Tensors): Tensor => {
+    const weights = settings.canonicalSigns ? canonicalizeSigns(architecture, given) : given;
+    return perceiver(params, LATENT, tokensOf(encoder.apply(params, fixed, weights, noise), encoder.channels), asked);
+  };
   const decode = (params: Tensors, z_bmd: Tensor): Record<string, Tensor> => {
     const [B, M] = z_bmd.shape as [number, number];
     const flat = hypernetwork(params, DECODER, architecture, settings, tf.reshape(z_bmd, [B * M, width]));
@@ -105,7 +115,7 @@ export function inr2Array(architecture: Architecture, overrides: Partial<Inr2Arr
     kind: NAME,
     architecture,
     shape: [latents, width],
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     measure: encoder.measure,
     noise: encoder.noise,

@@ -1,6 +1,6 @@
 /** @file A transformer that classifies arrays. */
-import { countParameters, RandomStream, tf } from '@weightspace/compute';
-import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, tf } from '@weightspace/compute';
+import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { attention, joinHeads, splitHeads } from '../../layers/attention.ts';
 import { constantParameter, dense, denseParameters } from '../../layers/dense.ts';
@@ -66,7 +66,7 @@ export function latentTransformer(
     ...denseParameters('out', width, outputs, stream),
   });
   return {
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     noise: (batch, stream) => noiseOf(blocks, [batch, M, width], settings, stream),
     apply: (params, z_bmd, noise) => {

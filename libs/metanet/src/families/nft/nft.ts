@@ -1,7 +1,7 @@
 /** @file Neural functional transformers as classifiers. */
 import type { Architecture } from '@weightspace/architecture';
-import { countParameters, RandomStream, tf } from '@weightspace/compute';
-import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { countDrawn, tf } from '@weightspace/compute';
+import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import { canonicalizeSigns } from '@weightspace/symmetry';
 
 import { editHead, editHeadParameters } from '../../layers/edit-head.ts';
@@ -98,7 +98,7 @@ function createNft(architecture: Architecture, outputs: number, settings: NftSet
     kind: 'nft',
     architecture,
     outputs,
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     measure: encoder.measure,
     noise: (batch, stream) => ({
@@ -125,7 +125,7 @@ function editNft(architecture: Architecture, settings: NftSettings): Editor {
   return {
     kind: 'nft',
     architecture,
-    parameterCount: countParameters(initialize(RandomStream.fromSeed(0))),
+    parameterCount: countDrawn(initialize),
     initialize,
     measure: encoder.measure,
     noise: (batch, stream) => encoder.noise(batch, stream.split('blocks')),
