@@ -118,8 +118,6 @@ export { densePairs, edgesOfPairs } from './families/ng/pairs.ts';
 export { edgeUpdateParameters, pna, pnaParameters, updatePnaEdges } from './families/ng/pna.ts';
 export { relationalAttention, relationalAttentionParameters } from './families/ng/relational-attention.ts';
 export { relationalLayerParameters, updateEdges, updateNodes } from './families/ng/relational-layer.ts';
-export { nfnHnp, nfnNp, nfnSettings } from './families/nfn/nfn.ts';
-export type { NfnSettings } from './families/nfn/nfn.ts';
 export { nfnEditing, nfnHnp, nfnNp } from './families/nfn/nfn.ts';
 export { nfnSettings } from './families/nfn/settings.ts';
 export type { NfnSettings } from './families/nfn/settings.ts';
