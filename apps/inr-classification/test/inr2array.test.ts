@@ -80,7 +80,7 @@ describe('inr-classification:inr2array', () => {
       expect(second.code, second.stderr).toBe(0);
       expect(untimed(readJson<Summary>(join(folder, `killed${i}.json`)))).toEqual(want);
     }
-  });
+  }, 400_000);
 
   test.each([
     ['augmentation=["mirror"]', 'name must be one of permutation, sign'],
