@@ -66,7 +66,8 @@ export function densePairs(graph: MetaGraph, e: Features, none_c: Tensor, networ
   const rows = groups.map(({ size: S }, i) => {
     const parts = groups.map(({ size: T }, j): Tensor => {
       const block = between.get(`${i} ${j}`);
-      if (!block) return tf.broadcastTo(none, [networks, C, S, T]);
+      // The gradient of `broadcastTo` is a slice and a sum for every copy.
+      if (!block) return tf.add(none, tf.zeros([networks, C, S, T]));
       const value: Tensor = tf.reshape(fill(e[block.key]!, [networks, 1, T, S, 1, C]), [networks, T, S, C]);
       return tf.transpose(value, [0, 3, 2, 1]);
     });
