@@ -167,7 +167,7 @@ describe('updateEdges and updateNodes', () => {
   test('masks keep the share that they should, and nothing else', () => {
     const u = toTensor(stream.split('u').uniform([1, 40], 0, 1));
     const c = toTensor(stream.split('c').uniform([1, 30], 0, 1));
-    const mask = fractionMask(tf.add(tf.expandDims(u, 2), tf.expandDims(c, 1)), 0.25).dataSync();
+    const mask = fractionMask(tf.add(tf.expandDims(u, 2), tf.expandDims(c, 1)), 0.25).dataSync() as Float32Array;
     expect(new Set(Array.from(mask, (v) => v.toFixed(4)))).toEqual(new Set(['0.0000', '1.3333']));
     expect(Math.abs(mask.reduce((p, q) => p + q, 0) / mask.length - 1)).toBeLessThan(0.05);
   });
