@@ -14,9 +14,8 @@ import type { Tensor } from '@weightspace/compute';
 export function gelu(x: Tensor): Tensor {
   const withGradient = tf.customGrad((given: unknown, save: unknown) => {
     const z = given as Tensor;
-    const u = tf.mul(z, Math.SQRT1_2);
-    const phi = tf.add(tf.mul(tf.erf(u), 0.5), 0.5);
-    (save as (tensors: Tensor[]) => void)([z, u, phi]);
+    const phi = tf.add(tf.mul(tf.erf(tf.mul(z, Math.SQRT1_2)), 0.5), 0.5);
+    (save as (tensors: Tensor[]) => void)([z, phi]);
     return { value: tf.mul(z, phi), gradFunc: slope as never };
   });
   return withGradient(x) as Tensor;
@@ -24,7 +23,7 @@ export function gelu(x: Tensor): Tensor {
 
 const LOG_DENSITY = -0.5 * Math.log(2 * Math.PI);
 
-function slope(dy: Tensor, [x, u, phi]: readonly [Tensor, Tensor, Tensor]): Tensor {
-  const density = tf.exp(tf.sub(LOG_DENSITY, tf.square(u)));
+function slope(dy: Tensor, [x, phi]: readonly [Tensor, Tensor]): Tensor {
+  const density = tf.exp(tf.sub(LOG_DENSITY, tf.mul(tf.square(x), 0.5)));
   return tf.mul(dy, tf.add(phi, tf.mul(x, density)));
 }
