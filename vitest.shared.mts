@@ -12,8 +12,9 @@ export const shared = (name: string, root: string) =>
       include: ['test/**/*.test.ts'],
       pool: 'forks',
       maxWorkers: 1,
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
+      // A stuck test shall end; a slow machine shall not fail one.
+      testTimeout: 900_000,
+      hookTimeout: 900_000,
       execArgv: ['--conditions=@weightspace/source'],
       passWithNoTests: false,
       reporters: ['default', ['json', { outputFile: 'test-output/vitest.json' }]],
