@@ -75,12 +75,11 @@ describe('a zoo', () => {
   });
 
   test('keeps the names of classes where it is given them', async () => {
-    const [plain, named] = [newFolder(), newFolder()];
-    await generateZoo(options(plain));
-    await generateZoo(options(named, { header: { ...header, classes: ['cat', 'dog', 'Füße'] } }));
-    const zoos = [await openZoo(plain), await openZoo(named)];
-    expect(zoos.map((zoo) => zoo.header.classes)).toEqual([undefined, ['cat', 'dog', 'Füße']]);
-    for (const zoo of zoos) zoo.close();
+    const folder = newFolder();
+    await generateZoo(options(folder, { header: { ...header, classes: ['cat', 'dog', 'Füße'] } }));
+    const zoo = await openZoo(folder);
+    expect(zoo.header.classes).toEqual(['cat', 'dog', 'Füße']);
+    zoo.close();
   });
 
   test('of the same contents has the same bytes, whenever and by whomever it is written', async () => {
