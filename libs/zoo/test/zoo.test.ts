@@ -415,8 +415,7 @@ describe('openZoo refuses', () => {
   test('writing data that does not fit its shape', async () => {
     const rows = makeRows({ first: 0, count: 4 });
     const wrong = { ...rows, fit: { psnr: { ...ndarray([1, 2, 3, 4], [4]), shape: [5] } } };
-    expect((await problemOf(writeShard(newFolder(), header, wrong))).message).toContain(
-      'at fit/psnr: expected 5 values for [5], found 4',
-    );
+    const { message } = await problemOf(writeShard(newFolder(), header, wrong));
+    expect(message).toContain('at fit/psnr: expected 5 values for [5], found 4');
   });
 });
