@@ -17,9 +17,9 @@ interface State {
   readonly params: Tensors;
   readonly optimizer: Tensors;
 }
-/** Networks, and the draws of two views of each. */
+/** Two networks that compute the same, or one twice; and the draws of a view of each. */
 interface Batch {
-  readonly weights: Tensors;
+  readonly weights: readonly [Tensors, Tensors];
   readonly first: Tensors;
   readonly second: Tensors;
   readonly noise: readonly [Tensors, Tensors];
@@ -74,7 +74,7 @@ export const projectorParameters = (width: number, stream: RandomStream): NdArra
 const project = (params: Tensors, x: Tensor): Tensor =>
   dense(params, 'projector.1', tf.relu(dense(params, 'projector.0', x)));
 
-/** One step of AdamW on two augmented views of each network. */
+/** One step of AdamW on two views. */
 export function compileContrastiveStep(
   model: Metanet,
   augmentation: Augmentation,
@@ -82,8 +82,8 @@ export function compileContrastiveStep(
 ): ContrastiveStep {
   const optimizer = adamW({ weightDecay: settings.weightDecay });
   const step = ({ params, optimizer: moments }: State, fixed: Tensors, batch: Batch, rate: Tensor) => {
-    const views = [batch.first, batch.second].map((draws) =>
-      augmentation.apply(model.architecture, batch.weights, draws),
+    const views = [batch.first, batch.second].map((draws, i) =>
+      augmentation.apply(model.architecture, batch.weights[i]!, draws),
     );
     let accuracy: Tensor | undefined;
     const loss = (p: Tensors) => {

@@ -17,6 +17,17 @@ const baselines: { readonly [kind: string]: Settings } = {
   'stat-nn': { head: [256, 256], dropout: 0 },
 };
 
+const training = {
+  epochs: 60,
+  batch: 100,
+  rate: 1e-3,
+  warmUp: 0.1,
+  temperature: 0.1,
+  weightDecay: 5e-4,
+  clip: 1,
+  views: 'refits' as string,
+};
+
 const config = {
   /** Folder or file of the zoo. */
   zoo: 'data/sine-waves/sample',
@@ -26,7 +37,7 @@ const config = {
   width: 16,
   model: { kind: 'nfn-np' },
   augmentation: ['sign', 'noise:0.1'],
-  training: { epochs: 60, batch: 100, rate: 1e-3, warmUp: 0.1, temperature: 0.1, weightDecay: 5e-4, clip: 1 },
+  training,
   baselines: Object.keys(baselines),
 } as const;
 
@@ -35,7 +46,7 @@ const small = { kind: 'nfn-np', channels: [32, 32], frequencies: 32, head: [64],
 export const inrEmbedding = defineExperiment({
   name: 'inr-embedding',
   claim:
-    'Embeddings that a metanet learns from augmented copies alone hold what a network computes: a linear map reads ' +
+    'Embeddings that a metanet learns by telling networks apart, without labels, hold what they compute: a linear map reads ' +
     'amplitude and frequency of a sine wave from them; refuted when it does no better than from a flat MLP or from the ' +
     'same metanet before training.',
   config: {
@@ -49,11 +60,12 @@ export const inrEmbedding = defineExperiment({
       zoo: 'data/mnist-siren/sample',
       model: small,
       augmentation: ['sign', 'noise:0.1', 'translation', 'rotation', 'scaling', 'shear'],
+      training: { ...training, views: 'augmented' },
     },
     full: {
-      zoo: 'zoos/sine-waves-5000',
+      zoo: 'zoos/sine-waves-2500',
       model: { ...small, channels: [64, 64, 64] },
-      training: { epochs: 200, batch: 100, rate: 1e-3, warmUp: 0.1, temperature: 0.1, weightDecay: 5e-4, clip: 1 },
+      training: { ...training, epochs: 200 },
     },
   },
   variants: { 'model.kind': Object.fromEntries(metanetKinds().map(({ kind, settings }) => [kind, settings])) },
@@ -68,10 +80,17 @@ export const inrEmbedding = defineExperiment({
     'training.weightDecay': { min: 0 },
     'training.clip': { min: 0 },
   },
-  check: (settings: { readonly augmentation: readonly string[]; readonly baselines: readonly string[] }) => {
+  check: (settings: {
+    readonly augmentation: readonly string[];
+    readonly baselines: readonly string[];
+    readonly training: { readonly views: string };
+  }) => {
     const unknown = settings.baselines.find((name) => !Object.hasOwn(baselines, name));
     if (unknown !== undefined) return `baselines: must be of ${Object.keys(baselines).join(', ')}, got '${unknown}'`;
-    if (settings.augmentation.length === 0) return 'augmentation: must not be empty: two equal views teach nothing';
+    const { views } = settings.training;
+    if (!['augmented', 'refits'].includes(views)) return `training.views: must be augmented or refits, got '${views}'`;
+    if (settings.augmentation.length === 0 && views === 'augmented')
+      return 'augmentation: must not be empty: two equal views teach nothing';
     try {
       augmentationsOf(settings.augmentation);
       return undefined;
@@ -84,7 +103,9 @@ export const inrEmbedding = defineExperiment({
     trainSize: 'training networks to use; 0 for all',
     width: 'numbers of an embedding',
     'model.kind': 'which metanet; its own settings follow it',
-    augmentation: 'what makes two views of a network; name or name:strength',
+    augmentation: 'what is done to each view; name or name:strength',
+    'training.views':
+      'second views: augmented (of the same network) or refits (of another one that was fitted to the same)',
     baselines: `models to compare with: ${Object.keys(baselines).join(', ')}`,
   },
   run,

@@ -10,10 +10,13 @@ import { compileContrastiveStep, compileEmbed, firstMoments, projectorParameters
 import type { ContrastiveSettings } from './contrastive.ts';
 import { classificationProbe, regressionProbe } from './linear-probe.ts';
 import type { Embedded } from './linear-probe.ts';
-import { weightsOf } from './zoo-data.ts';
+import { refitsOf, weightsOf } from './zoo-data.ts';
 import type { EmbeddingData } from './zoo-data.ts';
 
-export type EmbeddingSettings = LoopSettings & ContrastiveSettings;
+export interface EmbeddingSettings extends LoopSettings, ContrastiveSettings {
+  /** Second views: `augmented` copies of the same network, or of one of its `refits`, networks that were fitted to the same. */
+  readonly views: string;
+}
 
 export interface EmbeddingHooks {
   readonly log: (metrics: { readonly [name: string]: number }, step: number) => void;
@@ -36,10 +39,15 @@ export async function trainEmbedding(
 ): Promise<{ readonly json: EmbeddingResult; readonly arrays: NdArrays }> {
   const fixed = model.measure(weightsOf(data, data.train), stream.split('fixed'));
   const step = compileContrastiveStep(model, augmentation, settings);
+  const refits = settings.views === 'refits' ? refitsOf(data) : undefined;
+  const second = (rows: Int32Array, own: RandomStream): Int32Array =>
+    refits === undefined ? rows : rows.map((row) => pick(refits.get(row)!, own));
+  // Of networks that were fitted to the same, one is in a batch at a time.
+  const rows = refits === undefined ? data.train : data.train.filter((row) => refits.get(row)!.every((o) => o > row));
   const done = await trainLoop({
     stage,
     settings,
-    rows: data.train,
+    rows,
     stream,
     start: () => {
       const params = {
@@ -48,10 +56,12 @@ export async function trainEmbedding(
       };
       return { params, optimizer: firstMoments(params) };
     },
-    step: async (state, rows, own, rate) => {
-      const draw = (view: string) => augmentation.draw(model.architecture, rows.length, own.split(view));
-      const noise = ['first', 'second'].map((view) => model.noise(rows.length, own.split('noise').split(view)));
-      const batch = { weights: weightsOf(data, rows), first: draw('first'), second: draw('second'), noise };
+    step: async (state, chosen, own, rate) => {
+      const draw = (view: string) => augmentation.draw(model.architecture, chosen.length, own.split(view));
+      const noise = ['first', 'second'].map((view) => model.noise(chosen.length, own.split('noise').split(view)));
+      const members = [chosen, second(chosen, own.split('refit'))];
+      const weights = members.map((networks) => weightsOf(data, networks));
+      const batch = { weights, first: draw('first'), second: draw('second'), noise };
       const result = await step(state as never, fixed as never, batch as never, scalar(rate));
       const metrics = { loss: result.loss.data[0]!, accuracy: result.accuracy.data[0]! };
       return { state: result.state as never, metrics };
@@ -73,6 +83,8 @@ export async function trainEmbedding(
   };
   return { json: { metrics, curve: done.curve }, arrays: { test: embedded.test } };
 }
+
+const pick = (choices: readonly number[], stream: RandomStream): number => choices[stream.integer(choices.length)]!;
 
 const EMBEDDING_BATCH = 50;
 
@@ -100,17 +112,17 @@ export async function embed(model: Metanet, params: NdArrays, fixed: NdArrays, d
 /** What a linear probe reads: accuracy of whole numbers, mean squared error of others, and the mean of those. */
 async function probe(embedded: Embedded, data: EmbeddingData): Promise<{ [name: string]: number }> {
   const metrics: { [name: string]: number } = {};
-  const pick = (values: NdArray, rows: Int32Array) => Array.from(rows, (row) => values.data[row]!);
+  const at = (values: NdArray, rows: Int32Array) => Array.from(rows, (row) => values.data[row]!);
   const continuous = Object.entries(data.targets).filter(([, { dtype }]) => dtype === 'float32');
   for (const [name, values] of Object.entries(data.targets)) {
     if (values.dtype === 'float32') continue;
-    const [train, test] = [pick(values, data.train), pick(values, data.test)].map((v) => Int32Array.from(v));
+    const [train, test] = [at(values, data.train), at(values, data.test)].map((v) => Int32Array.from(v));
     const classes = Math.max(...train!, ...test!) + 1;
     metrics[`test/accuracy-${name}`] = await classificationProbe(embedded, { train: train!, test: test! }, classes);
   }
   const errors = regressionProbe(
     embedded,
-    Object.fromEntries(continuous.map(([name, v]) => [name, { train: pick(v, data.train), test: pick(v, data.test) }])),
+    Object.fromEntries(continuous.map(([name, v]) => [name, { train: at(v, data.train), test: at(v, data.test) }])),
   );
   for (const [name, error] of Object.entries(errors)) metrics[`test/mse-${name}`] = error;
   if (continuous.length > 0)

@@ -14,6 +14,8 @@ export interface EmbeddingData {
   readonly weights: NdArrays;
   /** Whole numbers to be classified, or numbers to be regressed, by name; one of each network. */
   readonly targets: { readonly [name: string]: NdArray };
+  /** Which networks compute the same, where the zoo says it: equal numbers. */
+  readonly same: NdArray | undefined;
   readonly train: Int32Array;
   readonly test: Int32Array;
 }
@@ -40,6 +42,7 @@ export async function loadEmbeddingData(path: string, trainSize: number): Promis
       architecture: zoo.architecture,
       weights: zoo.parameters(),
       targets: Object.fromEntries(names.map((name) => [name, zoo.target(name)])),
+      same: zoo.targetNames().includes('wave') ? zoo.target('wave') : undefined,
       train: trainSize === 0 ? train : train.slice(0, trainSize),
       test,
     };
@@ -50,3 +53,20 @@ export async function loadEmbeddingData(path: string, trainSize: number): Promis
 
 export const weightsOf = ({ weights }: Pick<EmbeddingData, 'weights'>, rows: ArrayLike<number>): NdArrays =>
   mapValues(weights, (array) => takeRows(array, rows));
+
+/**
+ * For each training network the others that were fitted to the same.
+ *
+ * @throws {UsageError} when some have none
+ */
+export function refitsOf({ path, same, train }: EmbeddingData): ReadonlyMap<number, readonly number[]> {
+  const groups = new Map<number, number[]>();
+  for (const row of same === undefined ? [] : train) {
+    const number = same!.data[row]!;
+    groups.set(number, [...(groups.get(number) ?? []), row]);
+  }
+  const lonely = same === undefined || [...groups.values()].some((group) => group.length < 2);
+  if (lonely)
+    throw new UsageError(`zoo ${path}: expected two or more networks for each function; set views to augmented`);
+  return new Map(Array.from(train, (row) => [row, groups.get(same.data[row]!)!.filter((other) => other !== row)]));
+}

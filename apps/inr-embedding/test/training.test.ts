@@ -6,7 +6,14 @@ import { readJson, temporaryFolder, train, writeSmallZoo } from './support.ts';
 
 const { folder, remove } = temporaryFolder();
 const zoo = join(folder, 'zoo.h5');
-const settings = [`zoo=${zoo}`, 'training.batch=10', 'model.channels=[8,7]', 'model.frequencies=4', 'width=5'];
+const settings = [
+  `zoo=${zoo}`,
+  'training.batch=10',
+  'model.channels=[8,7]',
+  'model.frequencies=4',
+  'width=5',
+  'training.views=augmented',
+];
 
 interface Summary {
   readonly metrics: { readonly [name: string]: number };
@@ -53,6 +60,8 @@ describe('inr-embedding:train', () => {
     ['augmentation=["mirror"]', 'augmentation: '],
     ['baselines=["nfn"]', "baselines: must be of flat-mlp, stat-nn, got 'nfn'"],
     ['training.batch=1', 'training.batch'],
+    ['training.views=other', "training.views: must be augmented or refits, got 'other'"],
+    ['training.views=refits', 'expected two or more networks for each function; set views to augmented'],
     ['trainSize=1000', 'has 30 networks for training, asked for 1000'],
   ])('%s is refused', async (setting, text) => {
     const { code, stderr } = await run('refused', [setting]);

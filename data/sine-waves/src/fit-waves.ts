@@ -15,6 +15,8 @@ export interface WaveRecipe {
   /** Points at which the wave is known, from −π to π. */
   readonly points: number;
   readonly steps: number;
+  /** Networks that are fitted to each wave, from starts of their own. */
+  readonly copies: number;
   /** Adam; the rate rises linearly for a tenth of the steps, then falls as a cosine to 1 % of it. */
   readonly rate: number;
 }
@@ -23,7 +25,7 @@ export interface WaveRecipe {
  * y = a sin(b x) on [−π, π], a and b uniform in [0, 10], by SIRENs 1-32-32-1.
  *
  * Source: Navon et al. 2023, arXiv:2301.12780, section 6.2 (self-supervised learning).
- * Departs: inputs are divided by π, so that they lie in [−1, 1], for which SIRENs are initialized; the rate decays.
+ * Departs: two networks per wave; inputs are divided by π, so that they lie in [−1, 1], for which SIRENs are initialized; the rate decays.
  */
 export const waveRecipe: WaveRecipe = {
   sizes: [1, 32, 32, 1],
@@ -31,13 +33,14 @@ export const waveRecipe: WaveRecipe = {
   reach: 10,
   points: 128,
   steps: 1000,
+  copies: 2,
   rate: 1e-3,
 };
 
 export interface WaveInput {
   readonly recipe: WaveRecipe;
   readonly seed: number;
-  /** Numbers of the waves. */
+  /** Numbers of the networks; those of one wave follow each other. */
   readonly members: readonly number[];
   /** Split of each: 0 train, 1 validation, 2 test. */
   readonly splits: readonly number[];
@@ -56,9 +59,10 @@ export async function fitWaves({ recipe, seed, members, splits }: WaveInput): Pr
   const stream = RandomStream.fromSeed(seed).split('sine-waves').split('start');
   const first = members[0]!;
   const start = initialize(architecture, stream, { count: members.length, first });
-  const { points, steps, rate } = recipe;
+  const { points, steps, rate, copies } = recipe;
   const x = Float32Array.from({ length: points }, (_, p) => -1 + (2 * p) / (points - 1));
-  const waves = members.map((number) => waveOf(seed, number, recipe));
+  const numbers = members.map((number) => Math.floor(number / copies));
+  const waves = numbers.map((number) => waveOf(seed, number, recipe));
   const y = new Float32Array(members.length * points);
   waves.forEach(([a, b], n) => x.forEach((at, p) => (y[n * points + p] = a * Math.sin(b * Math.PI * at))));
   const rise = Math.round(steps / 10);
@@ -76,7 +80,7 @@ export async function fitWaves({ recipe, seed, members, splits }: WaveInput): Pr
     );
   return {
     parameters,
-    target: { amplitude: column(0), frequency: column(1), wave: ndarray(Int32Array.from(members), [members.length]) },
+    target: { amplitude: column(0), frequency: column(1), wave: ndarray(Int32Array.from(numbers), [members.length]) },
     fit: { loss },
     split: Uint8Array.from(splits),
   };

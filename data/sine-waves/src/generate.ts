@@ -22,6 +22,7 @@ interface Settings {
   readonly train: number;
   readonly validation: number;
   readonly test: number;
+  readonly copies: number;
   readonly steps: number;
   readonly seed: number;
   readonly folder?: string;
@@ -38,9 +39,10 @@ const count = (text: string): number => {
 
 const command = new Command('data-sine-waves:generate')
   .description('Fits one SIREN to each of many waves a sin(b x) and keeps them in a zoo.')
-  .option('--train <n>', 'waves for training', count, 2000)
+  .option('--train <n>', 'waves for training', count, 1000)
   .option('--validation <n>', 'waves for validation', count, 0)
-  .option('--test <n>', 'waves for testing', count, 500)
+  .option('--test <n>', 'waves for testing', count, 250)
+  .option('--copies <n>', 'networks for each wave', count, waveRecipe.copies)
   .option('--steps <n>', 'steps of Adam', count, waveRecipe.steps)
   .option('--seed <n>', 'seed of the waves and of the starts', count, 0)
   .option('--folder <path>', 'where to; zoos/sine-waves-<train> when absent')
@@ -53,7 +55,9 @@ const command = new Command('data-sine-waves:generate')
 async function main(): Promise<number> {
   const settings = command.parse().opts<Settings>();
   const output = new Output(process, settings.quiet);
-  const plan = { ...settings, recipe: { ...waveRecipe, steps: settings.steps } };
+  const { copies, steps } = settings;
+  if (copies < 1) throw new RangeError('generate: --copies must be 1 or more, got 0');
+  const plan = { ...settings, recipe: { ...waveRecipe, copies, steps } };
   const folder = settings.folder ?? `zoos/sine-waves-${settings.train}`;
   const interrupt = listenForInterrupt((by) =>
     output.warn(`${by}: finishing the shards under way; a second one stops at once`),
@@ -74,7 +78,7 @@ async function main(): Promise<number> {
       resume: settings.resume,
       signal: interrupt.signal,
       onProgress: ({ rows, resumedRows, begunRows }) => {
-        progress ??= startProgress(output, { label: 'fit waves', total, unit: 'waves', done: resumedRows });
+        progress ??= startProgress(output, { label: 'fit waves', total, unit: 'networks', done: resumedRows });
         progress.update(rows, undefined, begunRows);
       },
     });

@@ -5,6 +5,7 @@ import { architectureOf } from './fit-waves.ts';
 import type { WaveInput, WaveRecipe } from './fit-waves.ts';
 
 export interface WavePlan {
+  /** Waves; each has `recipe.copies` networks, all in one split. */
   readonly train: number;
   readonly validation: number;
   readonly test: number;
@@ -12,7 +13,7 @@ export interface WavePlan {
   readonly recipe: WaveRecipe;
 }
 
-/** Waves per shard: some seconds of one core. */
+/** Networks per shard: half a minute of one core. */
 export const SHARD_ROWS = 128;
 
 export const headerOf = ({ recipe, seed }: WavePlan): ZooHeader => ({
@@ -24,11 +25,8 @@ export const headerOf = ({ recipe, seed }: WavePlan): ZooHeader => ({
 
 /** @throws {RangeError} when there are no waves */
 export function chunksOf({ train, validation, test, recipe, seed }: WavePlan): Chunk[] {
-  const splits = [
-    ...Array<number>(train).fill(0),
-    ...Array<number>(validation).fill(1),
-    ...Array<number>(test).fill(2),
-  ];
+  const of = (waves: number, split: number) => Array<number>(waves * recipe.copies).fill(split);
+  const splits = [...of(train, 0), ...of(validation, 1), ...of(test, 2)];
   if (splits.length === 0) throw new RangeError('chunksOf: a zoo needs waves, asked for none; give --train or --test');
   return Array.from({ length: Math.ceil(splits.length / SHARD_ROWS) }, (_, i) => {
     const from = i * SHARD_ROWS;
