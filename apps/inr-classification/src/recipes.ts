@@ -125,11 +125,11 @@ export const recipes: { readonly [name: string]: ModelRecipe } = {
     augmentation: defaultAugmentation,
     ...published('≈ 97.3', '≈ 74.8'),
   },
-  'scale-gmn': { kind: 'scale-gmn', settings: {}, training: ngTraining, augmentation: [] },
+  'scale-gmn': { kind: 'scale-gmn', settings: {}, training: { ...ngTraining, rate: 2e-3 }, augmentation: [] },
   'scale-gmn-b': {
     kind: 'scale-gmn-b',
     settings: {},
-    training: ngTraining,
+    training: { ...ngTraining, rate: 2e-3 },
     augmentation: [],
     ...published('≈ 96.6', '≈ 80.8'),
   },
