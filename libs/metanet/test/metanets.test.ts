@@ -93,7 +93,7 @@ describe('the registry', () => {
   });
   test.each([
     [{ channels: [] }, 'channels must be one or more whole numbers above 0, got []'],
-    [{ frequencies: 0 }, 'frequencies must be a whole number above 0, got 0'],
+    [{ frequencies: -1 }, 'frequencies must be a whole number, 0 or more, got -1'],
     [{ probes: -1 }, 'probes must be a whole number, 0 or more, got -1'],
     [{ position: 'polar' }, "position must be none, learned or sinusoidal, got 'polar'"],
     [{ pool: 'max' }, "pool must be hnp or np, got 'max'"],
