@@ -36,12 +36,12 @@ const config = {
   /** Numbers of an embedding. */
   width: 16,
   model: { kind: 'nfn-np' },
-  augmentation: ['sign', 'noise:0.1'],
+  augmentation: ['sign'],
   training,
   baselines: Object.keys(baselines),
 } as const;
 
-const small = { kind: 'nfn-np', channels: [32, 32], frequencies: 32, head: [64], dropout: 0, canonicalSigns: true };
+const small = { kind: 'nfn-np', channels: [32, 32], frequencies: 32, probes: 32, head: [64], dropout: 0 };
 
 export const inrEmbedding = defineExperiment({
   name: 'inr-embedding',
