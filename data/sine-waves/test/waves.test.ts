@@ -12,7 +12,7 @@ import {
 } from '@weightspace/data-sine-waves';
 import { describe, expect, test } from 'vitest';
 
-const recipe = { ...waveRecipe, sizes: [1, 16, 16, 1], reach: 2, points: 32, steps: 300, rate: 3e-3, copies: 2 };
+const recipe = { ...waveRecipe, sizes: [1, 16, 16, 1], reach: 2, points: 48, steps: 500, rate: 3e-3, copies: 2 };
 
 describe('fitWaves', () => {
   test('networks compute the waves that their targets name', async () => {
@@ -22,7 +22,10 @@ describe('fitWaves', () => {
     expect(Array.from(rows.target['wave']!.data)).toEqual([2, 2, 3]);
     expect(a.data[0]).toBe(a.data[1]);
     expect(rows.parameters['layer1.weight']!.data[0]).not.toBe(rows.parameters['layer1.weight']!.data[16]);
-    const x = ndarray([-1, -0.25, 0, 0.5, 1], [5, 1]);
+    const x = ndarray(
+      [-1, -0.75, 0, 0.5, 1].map((v) => -1 + (2 * Math.round(((v + 1) / 2) * 47)) / 47),
+      [5, 1],
+    );
     const f = compile((p: Tensors, at: Tensor) => forwardStacked(architectureOf(recipe), p, at), { threads: 1 });
     const y = (await f(rows.parameters as never, x)) as unknown as NdArray;
     for (let n = 0; n < 3; n++)
