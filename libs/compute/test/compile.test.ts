@@ -376,6 +376,16 @@ describe('products of tall matrices', () => {
     expect(product.shape).toEqual([inner, columns]);
     expectProduct(product, (i, j) => count(rows).map((k) => [tall.data[k * inner + i]!, other.data[k * columns + j]!]));
   });
+
+  test.each([
+    [7, 5],
+    [3, 40],
+  ])('over an axis of 16,500 with %i and %i columns', async (m, n) => {
+    const [a, b] = [stream.split('a').normal([16_500, m]), stream.split('b').normal([16_500, n])];
+    const product: NdArray = await compiled((x: tf.Tensor2D, y: tf.Tensor2D) => tf.matMul(x, y, true))(a, b);
+    expect(product.shape).toEqual([m, n]);
+    expectProduct(product, (i, j) => count(16_500).map((k) => [a.data[k * m + i]!, b.data[k * n + j]!]));
+  });
 });
 
 describe('exportOnnx', () => {

@@ -1,5 +1,5 @@
 /** @file Graphs of one architecture, a batch of networks: edges as dense blocks, without indices of nodes. */
-import { mapValues, tf, withoutGradient } from '@weightspace/compute';
+import { tf, withoutGradient } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from '../layers/dense.ts';
@@ -12,6 +12,7 @@ import { combine } from './features.ts';
 import type { Features } from './features.ts';
 import type { Direction, GraphOps, Reduction } from './graph-ops.ts';
 import type { MetaBlock, MetaGraph } from './meta-graph.ts';
+import { summaryOfBlocks, summaryOfNothing } from './summary.ts';
 
 /**
  * Message passing on blocks. Parts of node features are groups, `[B, N, C]`; parts of edge features are blocks,
@@ -38,6 +39,14 @@ export function blockOps(graph: MetaGraph, columns: Columns, weights: Tensors): 
     toSource,
     toTarget,
     aggregate,
+    summarize: (e) =>
+      byGroup(
+        graph,
+        e,
+        'target',
+        (own, parts, i) => summaryOfBlocks(own, parts, graph.degrees.in[i]!),
+        summaryOfNothing,
+      ),
     softmax: (e, direction = 'in') => {
       const back = direction === 'in' ? toTarget : toSource;
       const most = withoutGradient(() => back(aggregate(e, 'max', direction)));
@@ -117,7 +126,9 @@ function edgeValues({ blocks }: MetaGraph, columns: Columns, weights: Tensors, w
         columns.edges === 1 ? weight_wd : tf.gather(weight_wd, tf.tensor1d(edgeColumns(columns, block), 'int32'));
       if (view === undefined) return [block.key, tf.reshape(rows, [1, 1, 1, 1, 1, D])];
       const stored = viewTensor(view, weights[view.parameter]!);
-      const value = block.reversed ? tf.transpose(stored, [0, 1, 3, 2, 4]) : stored;
+      // They are stored as the block's edges that aren't reversed are, targets first.
+      const moved = block.reversed !== (block.axes.target === 3);
+      const value = moved ? tf.transpose(stored, [0, 1, 3, 2, 4]) : stored;
       const [b, g, t, s, p] = value.shape as [number, number, number, number, number];
       // One value times a row is a broadcast product, which is cheaper than a matrix product of depth 1.
       if (width === 1)
@@ -146,17 +157,6 @@ function nodeValues({ groups }: MetaGraph, columns: Columns, weights: Tensors, w
 }
 
 function aggregateBlocks(graph: MetaGraph, e: Features, how: Reduction, direction: Direction): Features {
-  if (how === 'min') {
-    return mapValues(
-      aggregateBlocks(
-        graph,
-        mapValues(e, (x) => tf.neg(x)),
-        'max',
-        direction,
-      ),
-      (x) => tf.neg(x),
-    );
-  }
   const end = direction === 'in' ? 'target' : 'source';
   return byGroup(graph, e, end, (own, parts, i) => {
     const all = reduceParts(own, parts, end, how);
@@ -165,18 +165,19 @@ function aggregateBlocks(graph: MetaGraph, e: Features, how: Reduction, directio
   });
 }
 
-/** Calls back with the blocks that meet a group with one of their ends, and their features; 0 where there are none. */
+/** Calls back with the blocks that meet a group with one of their ends, and their features; `nothing` where there are none. */
 function byGroup(
   { groups, blocks }: MetaGraph,
   e: Features,
   end: End,
   f: (own: readonly MetaBlock[], parts: readonly Tensor[], group: number) => Tensor,
+  nothing = (channels: number): Tensor => tf.zeros([1, 1, channels]),
 ): Features {
   const D = channelsOf(e);
   return Object.fromEntries(
     groups.map(({ key }, i) => {
       const own = blocks.filter((block) => block[end] === i);
-      if (own.length === 0) return [key, tf.zeros([1, 1, D])];
+      if (own.length === 0) return [key, nothing(D)];
       return [
         key,
         f(
@@ -189,12 +190,13 @@ function byGroup(
   );
 }
 
+const JOIN = { sum: tf.add, mean: tf.add, max: tf.maximum, min: tf.minimum } as const;
+
 /** Small tensors are joined first. */
 function reduceParts(own: readonly MetaBlock[], parts: readonly Tensor[], end: End, how: Reduction): Tensor {
-  const most = how === 'max';
-  const reduced = own.map((block, i) => toNodes(parts[i]!, block, end, most ? 'max' : 'sum'));
+  const reduced = own.map((block, i) => toNodes(parts[i]!, block, end, how === 'mean' ? 'sum' : how));
   reduced.sort((a, b) => a.size - b.size);
-  return reduced.reduce((a, b) => (most ? tf.maximum(a, b) : tf.add(a, b)));
+  return reduced.reduce((a, b) => JOIN[how](a, b));
 }
 
 interface Part {

@@ -4,9 +4,11 @@ import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { project } from '../layers/dense.ts';
 import { nodeKindIds } from './attributes.ts';
+import { combine } from './features.ts';
 import type { Features } from './features.ts';
 import type { Direction, GraphOps, Reduction } from './graph-ops.ts';
 import { largestOf, segmentMax } from './segment-max.ts';
+import { joinSummary } from './summary.ts';
 
 /** The only part of features, of nodes or of edges. */
 const ALL = 'all';
@@ -58,6 +60,16 @@ export function edgeOps(batch: Tensors): GraphOps {
     toSource: (x) => all(gather(full(only(x), V), get('source'))),
     toTarget: (x) => all(gather(full(only(x), V), get('target'))),
     aggregate,
+    summarize: (e) => {
+      const square = combine((x) => tf.mul(x, x), e);
+      return combine(
+        joinSummary,
+        aggregate(e, 'mean'),
+        aggregate(square, 'mean'),
+        aggregate(e, 'min'),
+        aggregate(e, 'max'),
+      );
+    },
     softmax: (e, direction = 'in') => {
       const value = full(only(e), E);
       if (direction === 'out')

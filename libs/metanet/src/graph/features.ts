@@ -2,7 +2,7 @@
 import { mapValues, tf } from '@weightspace/compute';
 import type { Tensor } from '@weightspace/compute';
 
-import { project } from '../layers/dense.ts';
+import { project, projectAndAdd } from '../layers/dense.ts';
 
 /**
  * Tensors whose last axis is channels; those of one record belong together. Other axes may be 1 where all are equal, so
@@ -25,3 +25,30 @@ export const addFeatures = (...all: Features[]): Features =>
 /** x · weight, for every part. @param weight_cd shape `[C, D]` */
 export const projectFeatures = (x: Features, weight_cd: Tensor): Features =>
   mapValues(x, (part) => project(part, weight_cd));
+
+/**
+ * Features before a linear map that isn't applied yet: z · weight + bias. What is projected next is projected from z, by the
+ * product of the two maps, so that the features themselves are never computed.
+ */
+export interface LinearFeatures {
+  readonly of: Features;
+  /** Shape `[C, D]`; none where they are the features. */
+  readonly map?: { readonly weight: Tensor; readonly bias: Tensor };
+}
+
+/** The map to `weight_de` and `bias_e` from what comes before the first map. */
+function composed({ map }: LinearFeatures, weight_de: Tensor, bias_e: Tensor) {
+  if (!map) return { weight: weight_de, bias: bias_e };
+  const moved = tf.matMul(tf.reshape(map.bias, [1, -1]), weight_de);
+  return { weight: tf.matMul(map.weight, weight_de), bias: tf.add(tf.reshape(moved, [-1]), bias_e) as Tensor };
+}
+
+/** x · weight + bias, for every part. */
+export function projectLinear(x: LinearFeatures, weight_de: Tensor, bias_e: Tensor): Features {
+  const { weight, bias } = composed(x, weight_de, bias_e);
+  return mapValues(x.of, (part) => projectAndAdd(part, weight, bias));
+}
+
+/** The features, computed. */
+export const applyLinear = ({ of, map }: LinearFeatures): Features =>
+  map ? mapValues(of, (part) => projectAndAdd(part, map.weight, map.bias)) : of;

@@ -38,6 +38,11 @@ export interface GraphOps {
   toTarget(x: Features): Features;
   /** Edge features at the nodes; 0 at nodes without edges. Of equal largest values all get the whole gradient. */
   aggregate(e: Features, how: Reduction, direction?: Direction): Features;
+  /**
+   * `[mean, least, largest, deviation]` over the edges that lead to each node, `[…, 4C]`, with a gradient in few passes. The
+   * deviation is √(variance + 10⁻⁵). Without edges: 0, 0, 0, √10⁻⁵.
+   */
+  summarize(e: Features): Features;
   /** Softmax over the edges that lead to a node (or leave it), for each channel. */
   softmax(e: Features, direction?: Direction): Features;
   /** How many edges each node has, as features of one channel. */

@@ -19,6 +19,11 @@ export interface MetaGraphOptions {
   readonly exact: boolean;
   /** Whether each edge is also there from its target to its source; attribute `direction` tells the two apart. */
   readonly reversed: boolean;
+  /**
+   * Whether edges in blocks have the sources' axis before the targets', as is best where most is done with targets: what
+   * belongs to them then broadcasts over long runs of numbers.
+   */
+  readonly sourceFirst?: boolean;
 }
 
 export interface MetaGroup {
@@ -40,6 +45,8 @@ export interface MetaBlock {
   readonly target: number;
   /** As this block has it: in a reversed one, `target` and `source` have changed places. `places` is 1 where they lie on one edge. */
   readonly shape: BlockShape;
+  /** Which axes of its edges its ends number. */
+  readonly axes: { readonly target: 2 | 3; readonly source: 2 | 3 };
   readonly sourceOrder: NodeOrder | undefined;
   readonly targetOrder: NodeOrder | undefined;
   /** How many edges. */
@@ -60,7 +67,8 @@ export interface MetaGraph {
   readonly degrees: { readonly in: readonly number[]; readonly out: readonly number[] };
 }
 
-export function metaGraph(architecture: Architecture, { style, exact, reversed }: MetaGraphOptions): MetaGraph {
+export function metaGraph(architecture: Architecture, options: MetaGraphOptions): MetaGraph {
+  const { style, exact, reversed, sourceFirst } = options;
   const structure = graphStructure(architecture, { style, exact });
   const nodes = nodeAttributes(structure);
   const groups = structure.groups.map((group, i) => ({
@@ -70,7 +78,10 @@ export function metaGraph(architecture: Architecture, { style, exact, reversed }
     attributes: nodes[i]!,
   }));
   const directions = reversed ? [false, true] : [false];
-  const blocks = directions.flatMap((back) => structure.blocks.map((block, i) => metaBlock(structure, block, i, back)));
+  const axes = sourceFirst ? ({ target: 3, source: 2 } as const) : ({ target: 2, source: 3 } as const);
+  const blocks = directions.flatMap((back) =>
+    structure.blocks.map((block, i) => ({ ...metaBlock(structure, block, i, back), axes })),
+  );
   const degree = (end: 'source' | 'target') =>
     groups.map((_, i) => blocks.reduce((sum, b) => sum + (b[end] === i ? degreeOf(b, end) : 0), 0));
   return {
@@ -87,7 +98,12 @@ export function metaGraph(architecture: Architecture, { style, exact, reversed }
 const degreeOf = ({ shape }: MetaBlock, end: 'source' | 'target'): number =>
   shape.places * (end === 'target' ? shape.source : shape.target);
 
-function metaBlock(structure: GraphStructure, block: StructureBlock, index: number, reversed: boolean): MetaBlock {
+function metaBlock(
+  structure: GraphStructure,
+  block: StructureBlock,
+  index: number,
+  reversed: boolean,
+): Omit<MetaBlock, 'axes'> {
   const { shared, target, source, places } = block.shape;
   const parallel = places / block.width;
   const attributes = edgeAttributes(structure, block, reversed);

@@ -2,6 +2,7 @@
 import { ndarray, sizeOf, tf } from '@weightspace/compute';
 import type { NdArray, NdArrays, Tensor } from '@weightspace/compute';
 
+import { edgeShape } from './block-axes.ts';
 import { joinViews } from './block-values.ts';
 import { edgeColumns, nodeColumns } from './columns.ts';
 import type { Columns } from './columns.ts';
@@ -37,18 +38,14 @@ export function parametersOfBlocks(
 }
 
 function edgePart(own: MetaBlock, columns: Columns, networks: number, edges: Features) {
-  const { block, shape, reversed, key } = own;
+  const { block, shape, axes, reversed, key } = own;
   if (block.view === undefined || reversed) return [];
   const value = edges[key]!;
   const chosen =
     columns.edges === 1 ? value : tf.gather(value, tf.tensor1d(edgeColumns(columns, own), 'int32'), value.rank - 1);
-  const full = [networks, shape.shared, shape.target, shape.source, shape.places, block.width];
-  return [
-    {
-      view: block.view,
-      value: tf.reshape(fill(chosen, full), [...full.slice(0, 4), shape.places * block.width]) as Tensor,
-    },
-  ];
+  const full = edgeShape(own, networks, block.width);
+  const joined: Tensor = tf.reshape(fill(chosen, full), [...full.slice(0, 4), shape.places * block.width]);
+  return [{ view: block.view, value: axes.target === 2 ? joined : tf.transpose(joined, [0, 1, 3, 2, 4]) }];
 }
 
 function nodeParts(own: MetaGroup, columns: Columns, networks: number, nodes: Features) {

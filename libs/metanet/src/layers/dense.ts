@@ -24,9 +24,16 @@ export function project(x: Tensor, weight_cd: Tensor): Tensor {
   return tf.reshape(tf.matMul(tf.reshape(x, [rows, C]), weight_cd), [...x.shape.slice(0, -1), D]);
 }
 
-/** x · weight + bias over the last axis. */
+/** x · weight + bias over the last axis. @param x shape `[…, C]` @returns shape `[…, D]` */
+export function projectAndAdd(x: Tensor, weight_cd: Tensor, bias_d: Tensor): Tensor {
+  const [C, D] = weight_cd.shape as [number, number];
+  // Added to the matrix, before it has its axes back, the bias is part of the product: ONNX Runtime's Gemm begins with it.
+  const sum = tf.add(tf.matMul(tf.reshape(x, [x.size / C, C]), weight_cd), bias_d);
+  return tf.reshape(sum, [...x.shape.slice(0, -1), D]);
+}
+
 export const dense = (params: Tensors, name: string, x: Tensor): Tensor =>
-  tf.add(project(x, params[`${name}.weight`]!), params[`${name}.bias`]!);
+  projectAndAdd(x, params[`${name}.weight`]!, params[`${name}.bias`]!);
 
 export const constantParameter = (value: number, shape: readonly number[]): NdArray<'float32'> =>
   ndarray(new Float32Array(shape.reduce((n, size) => n * size, 1)).fill(value), shape);

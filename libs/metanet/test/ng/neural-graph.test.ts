@@ -3,6 +3,7 @@ import type { Architecture } from '@weightspace/architecture';
 import { compile, gradientError, mapValues, RandomStream, tf, toTensor } from '@weightspace/compute';
 import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
 import {
+  applyLinear,
   blockOps,
   columnsOf,
   createEditor,
@@ -100,7 +101,7 @@ describe('pna and updatePnaEdges', () => {
       'l',
       ops(),
       mapValues(nodes, toTensor),
-      mapValues(edges, toTensor),
+      { of: mapValues(edges, toTensor) },
       tf.tensor2d([[logDegree]]),
     );
     for (let b = 0; b < B; b++) {
@@ -131,14 +132,32 @@ describe('pna and updatePnaEdges', () => {
     }
   });
 
+  test('see nothing at nodes without edges, and the same with sources first', () => {
+    const forward = graphOf(tiny, false);
+    const sourceFirst = metaGraph(tiny, { style: 'neural-graph', exact: true, reversed: false, sourceFirst: true });
+    const e = mapValues(edges, toTensor) as Record<string, Tensor>;
+    const given = Object.fromEntries(forward.blocks.map(({ key }) => [key, e[key]!]));
+    const swapped = mapValues(given, (x) => tf.transpose(x, [0, 1, 3, 2, 4, 5]) as Tensor);
+    const summary = (own: typeof graph, features: Features) =>
+      blockOps(own, columnsOf([own]), weights).summarize(features);
+    const [plain, other] = [summary(forward, given), summary(sourceFirst, swapped)];
+    const [input, ...rest] = forward.groups.map(({ key }) => key);
+    const nothing = Array.from(plain[input!]!.dataSync());
+    const deviation = Math.fround(Math.sqrt(1e-5));
+    expect(nothing).toEqual([...Array<number>(3 * C).fill(0), ...Array<number>(C).fill(deviation)]);
+    for (const key of rest) {
+      expect(plain[key]!.shape[2]).toBe(4 * C);
+      // Sums in another order.
+      const difference = tf.max(tf.abs(tf.sub(plain[key]!, other[key]!))).dataSync()[0]!;
+      expect(difference).toBeLessThan(1e-5);
+    }
+  });
+
   test('update edges edge by edge', () => {
-    const y = updatePnaEdges(
-      mapValues(params, toTensor),
-      'u',
-      ops(),
-      mapValues(nodes, toTensor),
-      mapValues(edges, toTensor),
-    );
+    const updated = updatePnaEdges(mapValues(params, toTensor), 'u', ops(), mapValues(nodes, toTensor), {
+      of: mapValues(edges, toTensor),
+    });
+    const y = applyLinear(updated);
     for (const { source, target, e, key, i } of listed(1)) {
       const [a, s, t] = [linear('u.edge', e), linear('u.source', at(1, source)), linear('u.target', at(1, target))];
       const hidden = a.map((v, c) => v + s[c]! + t[c]!).map((v) => v / (1 + Math.exp(-v)));
@@ -153,7 +172,7 @@ describe('pna and updatePnaEdges', () => {
     const f = (given: Record<string, Tensor>) => {
       const e = mapValues(edges, (_, key) => given[`e.${key}`]!) as Features;
       const x = mapValues(nodes, (_, key) => given[`x.${key}`]!) as Features;
-      return pna(given, 'l', ops(), x, e, tf.tensor2d([[logDegree]])) as Record<string, Tensor>;
+      return pna(given, 'l', ops(), x, { of: e }, tf.tensor2d([[logDegree]])) as Record<string, Tensor>;
     };
     const inputs = {
       ...Object.fromEntries(own.map((name) => [name, params[name]!])),

@@ -33,9 +33,12 @@ function pieceOf(rows: number, products: number): number | undefined {
 /** One product of two matrices: `Gemm` transposes by reading in another order, but has no integer kernel. */
 function gemm(b: Builder, x: Value, y: Value, transA: boolean, transB: boolean): Value {
   const [m, k, n] = [x.shape[transA ? 1 : 0]!, x.shape[transA ? 0 : 1]!, y.shape[transB ? 0 : 1]!];
+  const thin = transA && !transB && x.type === 'float32' && isThin(m, k, n);
+  if (thin) return thinProduct(b, x, y, [m, n]);
   const piece = x.type === 'float32' ? pieceOf(x.shape[0]!, m * k * n) : undefined;
-  if (piece !== undefined && !transA) return splitRows(b, x, y, transB, piece, [m, n]);
-  if (piece !== undefined && !transB) return splitSum(b, x, y, piece, [m, n]);
+  // With few columns there is one block of them: nothing is walked twice, and a bias can be fused.
+  if (piece !== undefined && !transA && n > FEW) return splitRows(b, x, y, transB, piece, [m, n]);
+  if (piece !== undefined && transA && !transB) return splitSum(b, x, y, piece, [m, n]);
   if (x.type === 'int32' || (!transA && !transB)) {
     const operands = [transA ? b.transpose(x, [1, 0]) : x, transB ? b.transpose(y, [1, 0]) : y];
     return b.graph.add('MatMul', operands, { shape: [m, n], type: x.type });
@@ -46,6 +49,25 @@ function gemm(b: Builder, x: Value, y: Value, transA: boolean, transB: boolean):
     { shape: [m, n], type: x.type },
     { transA: transA ? 1 : 0, transB: transB ? 1 : 0 },
   );
+}
+
+/** Whether xᵀ·y is a small matrix of two long ones, one of which has few columns. */
+const isThin = (m: number, k: number, n: number): boolean =>
+  k >= LONG && Math.min(m, n) <= FEW && Math.max(m, n) <= 8 * FEW;
+const LONG = 2 ** 14;
+const FEW = 64;
+
+/**
+ * xᵀ·y, where the one with fewer columns is transposed before. ONNX Runtime's products that read in another order transpose
+ * block by block and reach 33 GFLOP/s for 32×65,536×32, on a machine where they reach 48 with one transposed matrix for
+ * several products: gradients of several maps of the same features share it. Axes in front keep it from being fused.
+ */
+function thinProduct(b: Builder, x: Value, y: Value, [m, n]: readonly [number, number]): Value {
+  if (n < m) return b.transpose(thinProduct(b, y, x, [n, m]), [1, 0]);
+  const k = x.shape[0]!;
+  const left = b.reshape(b.transpose(b.reshape(x, [1, k, m]), [0, 2, 1]), [1, 1, m, k]);
+  const product = b.graph.add('MatMul', [left, b.reshape(y, [1, 1, k, n])], { shape: [1, 1, m, n], type: x.type });
+  return b.reshape(product, [m, n]);
 }
 
 /**

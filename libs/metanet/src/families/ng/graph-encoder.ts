@@ -8,7 +8,7 @@ import { addFeatures, combine, projectFeatures } from '../../graph/features.ts';
 import type { Features } from '../../graph/features.ts';
 import type { GraphOps } from '../../graph/graph-ops.ts';
 import type { MetaGraph } from '../../graph/meta-graph.ts';
-import { constantParameter, dense, denseParameters } from '../../layers/dense.ts';
+import { constantParameter, dense, denseParameters, project } from '../../layers/dense.ts';
 import { layerNorm } from '../../layers/probe-features.ts';
 import { MetanetError } from '../../metanet.ts';
 import type { GraphVocabulary } from './graph-vocabulary.ts';
@@ -86,18 +86,16 @@ const eye = (size: number): Tensor =>
 function fourierProject(phase: Features, weight_md: Tensor, bias_d: Tensor): Features {
   const half = weight_md.shape[0]! / 2;
   const [ofCos, ofSin] = tf.split(weight_md, [half, half], 0) as [Tensor, Tensor];
-  const parts = [
-    projectFeatures(
-      combine((x) => tf.cos(x), phase),
-      ofCos,
-    ),
-    projectFeatures(
-      combine((x) => tf.sin(x), phase),
-      ofSin,
-    ),
-  ] as const;
-  return combine((c, s) => tf.add(tf.add(c, s), bias_d), ...parts);
+  return combine((x) => {
+    // The second product is added to the first, and that to the bias, within the products.
+    const ofSines = projectRows(tf.sin(x), ofSin);
+    const all = tf.add(projectRows(tf.cos(x), ofCos), tf.add(ofSines, bias_d));
+    return tf.reshape(all, [...x.shape.slice(0, -1), bias_d.shape[0]!]);
+  }, phase);
 }
+
+/** @returns a matrix with a row for each vector of x */
+const projectRows = (x: Tensor, weight: Tensor): Tensor => tf.matMul(tf.reshape(x, [-1, weight.shape[0]!]), weight);
 
 /** Two linear maps after each other are one: only the small matrices are multiplied. */
 function edgeMap(params: Tensors): { readonly weight: Tensor; readonly bias: Tensor } {
@@ -129,17 +127,31 @@ export function encodeEdges(
 ): Features {
   const values = ops.edgeValues(eye(columns.edges));
   const z = normalized(values, fixed, 'edge', (table) => ops.embedEdges('layer', table));
-  const joined = reversed
-    ? combine(
-        (x, forward, back) =>
-          tf.concat([tf.mul(x, forward), tf.mul(x, back), tf.mul(x, tf.add(forward, back))], x.rank - 1),
-        z,
-        ops.embedEdges('direction', flags(KNOWN_IDS.direction, [1])),
-        ops.embedEdges('direction', flags(KNOWN_IDS.direction, [2])),
-      )
-    : z;
   const { weight, bias } = edgeMap(params);
-  return fourierProject(projectFeatures(joined, tf.mul(fixed['frequencies.edge']!, 2 * Math.PI)), weight, bias);
+  return fourierProject(edgePhase(z, fixed, ops, reversed), weight, bias);
+}
+
+/** 2πf·z; where a whole block has one direction and edges have one value, z times a row, without a product. */
+function edgePhase(z: Features, fixed: Tensors, ops: GraphOps, reversed: boolean): Features {
+  const frequencies: Tensor = tf.mul(fixed['frequencies.edge']!, 2 * Math.PI);
+  if (!reversed) return projectFeatures(z, frequencies);
+  const [forwards, backwards] = [1, 2].map((id) => ops.embedEdges('direction', flags(KNOWN_IDS.direction, [id])));
+  const thirds = tf.split(frequencies, 3, 0) as [Tensor, Tensor, Tensor];
+  return combine(
+    (x, forward, back) => {
+      const both = tf.add(forward, back) as Tensor;
+      if (forward.size === 1 && x.shape.at(-1) === 1) {
+        const rows = [forward, back, both].map((flag, i) => tf.mul(thirds[i]!, tf.reshape(flag, [1, 1])) as Tensor);
+        const row = rows.reduce((a, b) => tf.add(a, b));
+        return tf.mul(x, tf.reshape(row, [-1]));
+      }
+      const joined = tf.concat([tf.mul(x, forward), tf.mul(x, back), tf.mul(x, both)], x.rank - 1);
+      return project(joined, frequencies);
+    },
+    z,
+    forwards!,
+    backwards!,
+  );
 }
 
 /** What a pair of nodes has that no edge joins: the features of the value 0. @returns shape `[D]` */

@@ -25,8 +25,8 @@ export interface GraphVocabulary {
 
 const FIXED_KINDS = ['input', 'output'];
 
-export const neuralGraph = (architecture: Architecture, reversed: boolean): MetaGraph =>
-  metaGraph(architecture, { style: 'neural-graph', exact: true, reversed });
+export const neuralGraph = (architecture: Architecture, reversed: boolean, sourceFirst = false): MetaGraph =>
+  metaGraph(architecture, { style: 'neural-graph', exact: true, reversed, sourceFirst });
 
 export function vocabularyOf(graphs: readonly MetaGraph[]): GraphVocabulary {
   const groups = graphs.flatMap((graph) => graph.groups);

@@ -7,8 +7,8 @@ import { blockOps } from '../../graph/block-ops.ts';
 import { edgeOps } from '../../graph/edge-ops.ts';
 import { edgeTemplate } from '../../graph/edge-template.ts';
 import type { EdgeTemplate } from '../../graph/edge-template.ts';
-import { combine } from '../../graph/features.ts';
-import type { Features } from '../../graph/features.ts';
+import { applyLinear, combine } from '../../graph/features.ts';
+import type { Features, LinearFeatures } from '../../graph/features.ts';
 import type { GraphOps } from '../../graph/graph-ops.ts';
 import type { MetaGraph } from '../../graph/meta-graph.ts';
 import { packGraphs } from '../../graph/pack-graphs.ts';
@@ -99,8 +99,9 @@ function runStack(
     noise,
     edges,
   }: { readonly logDegree: Tensor; readonly noise: Tensors | undefined; readonly edges: boolean },
-): { readonly x: Features; readonly e: Features } {
-  let { x, e } = given;
+): { readonly x: Features; readonly e: LinearFeatures } {
+  let { x } = given;
+  let e: LinearFeatures = { of: given.e };
   for (let i = 1; i <= settings.depth; i++) {
     const name = `layer${i}`;
     x = pna(params, name, ops, x, e, logDegree);
@@ -166,12 +167,12 @@ interface Body {
     weights: Tensors,
     noise: Tensors | undefined,
     edges: boolean,
-  ) => { readonly ops: GraphOps; readonly x: Features; readonly e: Features };
+  ) => { readonly ops: GraphOps; readonly x: Features; readonly e: LinearFeatures };
 }
 
 function bodyOf(architecture: Architecture, vocabulary: GraphVocabulary, settings: NgGnnSettings): Body {
   check(settings);
-  const graph = neuralGraph(architecture, settings.reversed);
+  const graph = neuralGraph(architecture, settings.reversed, true);
   return {
     graph,
     parameters: (stream) => ({
@@ -246,7 +247,7 @@ export function editNgGnn(architecture: Architecture, settings: NgGnnSettings): 
     noise: body.noise,
     apply: (params, fixed, weights, noise) => {
       const { ops, x, e } = body.run(params, fixed, weights, noise, true);
-      return editGraph(params, body.graph, vocabulary, ops, x, e);
+      return editGraph(params, body.graph, vocabulary, ops, x, applyLinear(e));
     },
   };
 }

@@ -1,18 +1,16 @@
 /** @file Principal neighbourhood aggregation with edges that modulate the messages, and an update of the edges. */
-import { mapValues, tf } from '@weightspace/compute';
+import { tf } from '@weightspace/compute';
 import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
-import { addFeatures, combine, projectFeatures } from '../../graph/features.ts';
-import type { Features } from '../../graph/features.ts';
+import { addFeatures, combine, projectFeatures, projectLinear } from '../../graph/features.ts';
+import type { Features, LinearFeatures } from '../../graph/features.ts';
 import type { GraphOps } from '../../graph/graph-ops.ts';
-import { dense, denseParameters } from '../../layers/dense.ts';
+import { dense, denseParameters, projectAndAdd } from '../../layers/dense.ts';
 
 type Parameters = Record<string, NdArray<'float32'>>;
 
 /** Mean, least, largest and deviation, as they are and amplified, and the node itself. */
 const MIXED = 9;
-/** Added to variances: of equal messages the deviation has a slope. */
-const EPSILON = 1e-5;
 
 /** `<name>.modulation` `[C, 2C]`: scale, then shift; `<name>.message` `[2C, C]`: of the target, then of the source. */
 export const pnaParameters = (name: string, channels: number, stream: RandomStream): Parameters => ({
@@ -32,6 +30,7 @@ export const pnaParameters = (name: string, channels: number, stream: RandomStre
  * Lin[x_i, x_j] is A x_i + B x_j, computed once for each node. The map of what is amplified is multiplied by the amplification
  * after it, which is a number for each node.
  *
+ * @param e edges, before a linear map if they end with one
  * @param logDegree d, the mean of log(degree + 1) over nodes of the training networks; shape `[1, 1]`
  * Symmetry: equivariant to permutations of nodes.
  * Source: Corso et al. 2020, "Principal Neighbourhood Aggregation", arXiv:2004.05718, eq. 5–8, with the modulation of Kofinas
@@ -44,7 +43,7 @@ export function pna(
   name: string,
   ops: GraphOps,
   x: Features,
-  e: Features,
+  e: LinearFeatures,
   logDegree: Tensor,
 ): Features {
   const C = params[`${name}.out.weight`]!.shape[0]!;
@@ -53,26 +52,14 @@ export function pna(
   const [scaleBias, shiftBias] = half('modulation.bias', 0);
   const [ofTarget, ofSource] = half('message.weight', 0);
   const bias = params[`${name}.message.bias`]!;
-  const target = combine((own) => tf.add(own, bias), projectFeatures(x, ofTarget));
   const message = combine(
-    (i, j, scale, shift) => tf.add(tf.mul(tf.add(i, j), tf.add(scale, scaleBias)), tf.add(shift, shiftBias)),
-    ops.toTarget(target),
+    (i, j, scale, shift) => tf.add(tf.mul(tf.add(i, j), scale), shift),
+    ops.toTarget(combine((own) => projectAndAdd(own, ofTarget, bias), x)),
     ops.toSource(projectFeatures(x, ofSource)),
-    projectFeatures(e, scaleWeight),
-    projectFeatures(e, shiftWeight),
+    projectLinear(e, scaleWeight, scaleBias),
+    projectLinear(e, shiftWeight, shiftBias),
   );
-  const mean = ops.aggregate(message, 'mean');
-  const square = ops.aggregate(
-    mapValues(message as Tensors, (m) => tf.mul(m, m) as Tensor),
-    'mean',
-  );
-  const deviation = combine(
-    (s, m) => tf.sqrt(tf.add(tf.relu(tf.sub(s, tf.mul(m, m))), EPSILON)) as Tensor,
-    square,
-    mean,
-  );
-  const parts = [mean, ops.aggregate(message, 'min'), ops.aggregate(message, 'max'), deviation];
-  const all = combine((...own) => tf.concat(own, own[0]!.rank - 1), parts[0]!, ...parts.slice(1));
+  const all = ops.summarize(message);
   const [ofNode, plain, amplified] = tf.split(params[`${name}.mix.weight`]!, [C, 4 * C, 4 * C], 0) as [
     Tensor,
     Tensor,
@@ -80,12 +67,11 @@ export function pna(
   ];
   const amplification = combine((d) => tf.div(tf.log(tf.add(d, 1)), logDegree) as Tensor, ops.degrees());
   const mixed = addFeatures(
-    projectFeatures(x, ofNode),
+    combine((own) => projectAndAdd(own, ofNode, params[`${name}.mix.bias`]!), x),
     projectFeatures(all, plain),
     combine((y, a) => tf.mul(y, a), projectFeatures(all, amplified), amplification),
   );
-  const mixBias = params[`${name}.mix.bias`]!;
-  return combine((y) => dense(params, `${name}.out`, tf.add(y, mixBias)), mixed);
+  return combine((y) => dense(params, `${name}.out`, y), mixed);
 }
 
 export const edgeUpdateParameters = (name: string, channels: number, stream: RandomStream): Parameters =>
@@ -96,22 +82,43 @@ export const edgeUpdateParameters = (name: string, channels: number, stream: Ran
     ),
   ) as Parameters;
 
-export const silu = (x: Tensor): Tensor => tf.mul(x, tf.sigmoid(x));
+/** x σ(x); its gradient dy (σ + y (1 − σ)) is from what is kept anyway. */
+export function silu(x: Tensor): Tensor {
+  const f = tf.customGrad((...given) => {
+    const [value, save] = given as unknown as [Tensor, (saved: Tensor[]) => void];
+    const share = tf.sigmoid(value) as Tensor;
+    const y = tf.mul(value, share) as Tensor;
+    save([y, share]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor => {
+      const [out, s] = saved as [Tensor, Tensor];
+      return tf.mul(dy, tf.add(s, tf.mul(out, tf.sub(1, s))));
+    };
+    return { value: y, gradFunc };
+  });
+  return f(x);
+}
 
 /**
  *     e_ij ← Lin SiLU(Lin e_ij + Lin x_source + Lin x_target)
  *
+ * @returns SiLU(…), before the last linear map
  * Symmetry: equivariant to permutations of nodes.
  * Source: Kofinas et al. 2024, arXiv:2403.12143, section 3.2. Departs: nothing.
  */
-export function updatePnaEdges(params: Tensors, name: string, ops: GraphOps, x: Features, e: Features): Features {
+export function updatePnaEdges(
+  params: Tensors,
+  name: string,
+  ops: GraphOps,
+  x: Features,
+  e: LinearFeatures,
+): LinearFeatures {
   const get = (part: string) => params[`${name}.${part}`]!;
-  const bias = tf.add(tf.add(get('edge.bias'), get('source.bias')), get('target.bias'));
-  const target = combine((own) => tf.add(own, bias), projectFeatures(x, get('target.weight')));
-  const hidden = addFeatures(
-    projectFeatures(e, get('edge.weight')),
-    ops.toSource(projectFeatures(x, get('source.weight'))),
-    ops.toTarget(target),
+  const ends = (part: string): Features => combine((own) => dense(params, `${name}.${part}`, own), x);
+  const hidden = combine(
+    (own, i, j) => tf.add(tf.add(own, i), j),
+    projectLinear(e, get('edge.weight'), get('edge.bias')),
+    ops.toTarget(ends('target')),
+    ops.toSource(ends('source')),
   );
-  return combine((h) => dense(params, `${name}.out`, silu(h)), hidden);
+  return { of: combine(silu, hidden), map: { weight: get('out.weight'), bias: get('out.bias') } };
 }
