@@ -56,6 +56,41 @@ export function regressionProbe(
   );
 }
 
+/**
+ * Mean squared error of each target on the test rows, by the mean of the nearest training rows.
+ *
+ * What a linear map misses where an embedding is curved.
+ *
+ * @param neighbours how many training rows are averaged
+ */
+export function neighbourProbe(
+  embedded: Embedded,
+  targets: { readonly [name: string]: { readonly train: ArrayLike<number>; readonly test: ArrayLike<number> } },
+  neighbours = 5,
+): { readonly [name: string]: number } {
+  const { train, test } = standardizeColumns(embedded);
+  const [rows, columns] = train.shape as [number, number];
+  const distance = (at: number, row: number): number => {
+    let sum = 0;
+    for (let c = 0; c < columns; c++) sum += (test.data[at * columns + c]! - train.data[row * columns + c]!) ** 2;
+    return sum;
+  };
+  const nearest = Array.from({ length: test.shape[0]! }, (_, at) =>
+    Array.from({ length: rows }, (_row, row) => [distance(at, row), row] as const)
+      .sort(([a], [b]) => a - b)
+      .slice(0, neighbours)
+      .map(([, row]) => row),
+  );
+  return Object.fromEntries(
+    Object.entries(targets).map(([name, { train: known, test: wanted }]) => {
+      const errors = nearest.map(
+        (near, at) => near.reduce((sum, row) => sum + known[row]!, 0) / near.length - wanted[at]!,
+      );
+      return [name, errors.reduce((sum, e) => sum + e * e, 0) / errors.length];
+    }),
+  );
+}
+
 const PROBE_STEPS = 300;
 
 /**

@@ -8,7 +8,7 @@ import type { Metanet } from '@weightspace/metanet';
 
 import { compileContrastiveStep, compileEmbed, firstMoments, projectorParameters } from './contrastive.ts';
 import type { ContrastiveSettings } from './contrastive.ts';
-import { classificationProbe, regressionProbe } from './linear-probe.ts';
+import { classificationProbe, neighbourProbe, regressionProbe } from './linear-probe.ts';
 import type { Embedded } from './linear-probe.ts';
 import { refitsOf, weightsOf } from './zoo-data.ts';
 import type { EmbeddingData } from './zoo-data.ts';
@@ -120,12 +120,16 @@ async function probe(embedded: Embedded, data: EmbeddingData): Promise<{ [name: 
     const classes = Math.max(...train!, ...test!) + 1;
     metrics[`test/accuracy-${name}`] = await classificationProbe(embedded, { train: train!, test: test! }, classes);
   }
-  const errors = regressionProbe(
-    embedded,
-    Object.fromEntries(continuous.map(([name, v]) => [name, { train: at(v, data.train), test: at(v, data.test) }])),
+  if (continuous.length === 0) return metrics;
+  const values = Object.fromEntries(
+    continuous.map(([name, v]) => [name, { train: at(v, data.train), test: at(v, data.test) }]),
   );
-  for (const [name, error] of Object.entries(errors)) metrics[`test/mse-${name}`] = error;
-  if (continuous.length > 0)
-    metrics['test/mse'] = Object.values(errors).reduce((sum, v) => sum + v, 0) / continuous.length;
+  const mean = (errors: { readonly [name: string]: number }) =>
+    Object.values(errors).reduce((sum, v) => sum + v, 0) / continuous.length;
+  const [linear, near] = [regressionProbe(embedded, values), neighbourProbe(embedded, values)];
+  for (const [name, error] of Object.entries(linear)) metrics[`test/mse-${name}`] = error;
+  for (const [name, error] of Object.entries(near)) metrics[`test/neighbour-mse-${name}`] = error;
+  metrics['test/mse'] = mean(linear);
+  metrics['test/neighbour-mse'] = mean(near);
   return metrics;
 }

@@ -4,6 +4,7 @@ import {
   classificationProbe,
   contrastiveLoss,
   mapOf,
+  neighbourProbe,
   regressionProbe,
   standardizeColumns,
 } from '@weightspace/inr-embedding';
@@ -66,6 +67,17 @@ describe('linear probes', () => {
     const errors = regressionProbe(embedded, { line: both(line), square: both(square) }, 1e-6);
     expect(errors['line']).toBeLessThan(1e-4);
     expect(errors['square']).toBeGreaterThan(0.5);
+  });
+  test('neighbours find a curved target, which a line misses', () => {
+    const embedded = { train: inputs(400, 'train'), test: inputs(50, 'test') };
+    const square = ({ data }: NdArray) => Array.from({ length: data.length / D }, (_, i) => data[i * D]! ** 2);
+    const targets = { square: { train: square(embedded.train), test: square(embedded.test) } };
+    expect(neighbourProbe(embedded, targets)['square']).toBeLessThan(
+      0.5 * regressionProbe(embedded, targets)['square']!,
+    );
+    const far = { train: ndarray([0, 1, 10, 11], [4, 1]), test: ndarray([0.4, 10.6], [2, 1]) };
+    const known = { x: { train: [1, 3, 5, 9], test: [2, 8] } };
+    expect(neighbourProbe(far, known, 2)['x']).toBeCloseTo(0.5, 6);
   });
   test('classification finds classes that a plane parts, and not those that none does', async () => {
     const embedded = { train: inputs(200, 'train'), test: inputs(80, 'test') };
