@@ -178,10 +178,28 @@ export class Builder {
       return this.graph.uniform(uniform * axes.reduce((n, axis) => n * x.shape[axis]!, 1), shape, 'float32');
     }
     const small = unexpanded(x);
-    if (small !== x && (op === 'ReduceSum' || op === 'ReduceMean') && x.type === 'float32') {
+    const isSum = (op === 'ReduceSum' || op === 'ReduceMean') && x.type === 'float32';
+    if (small !== x && isSum) {
       return this.#reduceBroadcast(op, x, small, axes, shape);
     }
+    const leading = axes.filter((axis, i) => axis === i);
+    if (isSum && leading.length > 0 && leading.length < axes.length && sizeOf(shape) > 1) {
+      return this.#reduceInTurn(op, x, leading, axes.slice(leading.length), shape);
+    }
     return this.graph.add(op, [x, this.graph.integers(axes)], { shape, type: x.type }, { keepdims: keepDims ? 1 : 0 });
+  }
+
+  /** First the axes in front, which ONNX Runtime sums 5 times as fast alone as together with others further back. */
+  #reduceInTurn(op: string, x: Value, first: readonly number[], rest: readonly number[], shape: readonly number[]): Value {
+    const rows = this.reduce(op, x, first);
+    return this.reshape(
+      this.reduce(
+        op,
+        rows,
+        rest.map((axis) => axis - first.length),
+      ),
+      shape,
+    );
   }
 
   /** Along a broadcast axis the sum is the value times the size, and the mean the value. */

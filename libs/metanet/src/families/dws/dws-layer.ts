@@ -3,7 +3,7 @@ import { tf } from '@weightspace/compute';
 import type { RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import type { SetPool } from '../../layers/sets/pool-set.ts';
-import { applyMaps, mapsParameters } from './maps.ts';
+import { applyMapApart, applyMaps, mapsParameters } from './maps.ts';
 import type { Maps, Parameters } from './maps.ts';
 import type { DwsPlan, DwsTensor, MatrixPair, VectorGroup } from './plan.ts';
 import { pooledForms, pooledParameters } from './pooled.ts';
@@ -69,9 +69,9 @@ export function dwsLayerParameters(
 
 /** What is summed into one parameter, smallest terms apart, so that few additions are on the large tensor. */
 interface Terms {
-  /** `[B, folded · D]` */
+  /** `[B, folded · D]` or `[folded · D]` */
   readonly vectors: Tensor[];
-  /** By space; `[B, folded · D, n]`. */
+  /** By space; `[B, folded · D, n]`, not yet divided by P. */
   readonly sets: Map<string, Tensor[]>;
   /** `[B, folded · D, n · m]` */
   readonly entries: Tensor[];
@@ -118,14 +118,14 @@ export function dwsLayer(
   for (const group of plan.sets) {
     const { bySpace, whole } = forms.get(group.from)!;
     applySets(params, layer, group, channels, settings, bySpace(group.space), whole).forEach((y, i) =>
-      terms.get(group.targets[i]!)!.sets.get(group.space)!.push(tf.mul(y, share)),
+      terms.get(group.targets[i]!)!.sets.get(group.space)!.push(y),
     );
   }
   for (const pair of plan.matrices) {
     const maps = (part: MatrixPart) => matrixMaps(layer, pair, part, channels, settings.perceptron);
-    addMatrix(params, maps, pair, x[pair.from.name]!, forms.get(pair.from)!, share / MATRIX_PARTS.length, terms);
+    addMatrix(params, maps, pair, x[pair.from.name]!, forms.get(pair.from)!, share, terms);
   }
-  return Object.fromEntries(plan.tensors.map((t) => [t.name, sumOf(t, terms.get(t)!)]));
+  return Object.fromEntries(plan.tensors.map((t) => [t.name, sumOf(t, terms.get(t)!, share)]));
 }
 
 const emptyTerms = ({ spaces }: DwsTensor): Terms => ({
@@ -144,22 +144,27 @@ function addMatrix(
   terms: ReadonlyMap<DwsTensor, Terms>,
 ): void {
   const { vectors, sets, entries } = terms.get(to)!;
+  const part = 1 / MATRIX_PARTS.length;
   const turned = from.spaces[0] === to.spaces[0] ? x : tf.transpose(x, [0, 1, 3, 2]);
   const flat = tf.reshape(turned, [x.shape[0]!, x.shape[1]!, to.sizes[0]! * to.sizes[1]!]);
-  entries.push(...applyMaps(params, maps('entry'), flat, share));
+  const [entry, bias] = applyMapApart(params, maps('entry'), flat, share * part);
+  entries.push(entry);
   to.spaces.forEach((space, i) => {
-    sets.get(space)!.push(...applyMaps(params, maps(i === 0 ? 'first' : 'second'), bySpace(space), share));
+    sets.get(space)!.push(...applyMaps(params, maps(i === 0 ? 'first' : 'second'), bySpace(space), part));
   });
-  vectors.push(...applyMaps(params, maps('whole'), whole(), share));
+  vectors.push(...applyMaps(params, maps('whole'), whole(), share * part), bias);
 }
 
 const total = (values: readonly Tensor[]): Tensor | undefined =>
   values.length === 0 ? undefined : values.reduce((sum, y) => tf.add(sum, y));
 
-function sumOf({ name, spaces, sizes }: DwsTensor, { vectors, sets, entries }: Terms): Tensor {
+function sumOf({ name, spaces, sizes }: DwsTensor, { vectors, sets, entries }: Terms, share: number): Tensor {
   const base = total(vectors);
   if (spaces.length === 0) return base!;
-  const [first, second] = spaces.map((space) => total(sets.get(space)!));
+  const [first, second] = spaces.map((space) => {
+    const all = total(sets.get(space)!);
+    return all && tf.mul(all, share);
+  }) as (Tensor | undefined)[];
   const rows = sumOptional(first, base && tf.expandDims(base, 2));
   if (spaces.length === 1) {
     if (!rows) throw new Error(`internal: nothing writes '${name}'`);

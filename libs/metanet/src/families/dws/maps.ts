@@ -74,15 +74,62 @@ export function applyMaps(params: Tensors, { name, widths, layers }: Maps, x: Te
   return parts;
 }
 
+/**
+ * The one map of `maps` without its last bias, and that bias: where the result is large, it is added to something smaller.
+ *
+ * @returns shapes `[B, width, N]` and `[width]`
+ */
+export function applyMapApart(
+  params: Tensors,
+  { name, layers }: Maps,
+  x: Tensor,
+  factor: number,
+): readonly [product: Tensor, bias: Tensor] {
+  const nameOf = (i: number) => (i === 0 ? name : `${name}.${i}.0`);
+  let y = x;
+  for (let i = 0; i < layers - 1; i++) y = tf.relu(linear(params, nameOf(i), y, 1));
+  const last = nameOf(layers - 1);
+  return [
+    tf.matMul(times(params[`${last}.weight`]!, factor), y),
+    times(params[`${last}.bias`]!, factor),
+  ];
+}
+
+const times = (value: Tensor, factor: number): Tensor => (factor === 1 ? value : tf.mul(value, factor));
+
 /** Scaled in the weights, which are small. */
 function linear(params: Tensors, name: string, x: Tensor, factor: number): Tensor {
-  const scaled = (value: Tensor): Tensor => (factor === 1 ? value : tf.mul(value, factor));
-  const weight = scaled(params[`${name}.weight`]!);
-  const bias = params[`${name}.bias`];
-  const product: Tensor = x.rank === 2 ? tf.matMul(x, weight, false, true) : tf.matMul(weight, x);
-  if (!bias) return product;
-  return tf.add(product, x.rank === 2 ? scaled(bias) : tf.reshape(scaled(bias), [bias.size, 1]));
+  const weight = times(params[`${name}.weight`]!, factor);
+  const given = params[`${name}.bias`];
+  const bias = given && times(given, factor);
+  if (x.rank === 3) return bias ? affine(weight, bias, x) : tf.matMul(weight, x);
+  const product: Tensor = tf.matMul(x, weight, false, true);
+  return bias ? tf.add(product, bias) : product;
 }
+
+/**
+ * W x + b. The bias is one more column of the weights, and x has one more channel of ones: no pass over the result.
+ *
+ * @param weight shape `[D, C]` @param bias shape `[D]` @param x shape `[B, C, N]`
+ * @returns shape `[B, D, N]`
+ */
+export function affine(weight: Tensor, bias: Tensor, x: Tensor): Tensor {
+  const run = tf.customGrad((...given) => {
+    const [w, b, a, save] = given as unknown as [Tensor, Tensor, Tensor, (tensors: Tensor[]) => void];
+    const [batch, , members] = a.shape as [number, number, number];
+    const columns = tf.concat([w, tf.reshape(b, [b.size, 1])], 1);
+    const value = tf.matMul(columns, tf.concat([a, tf.ones([batch, 1, members])], 1)) as Tensor;
+    save([w, a]);
+    return { value, gradFunc: (dy, saved) => affineGradients(dy, saved as Tensor[]) as never };
+  });
+  return run(weight, bias, x) as Tensor;
+}
+
+const affineGradients = (dy: Tensor, [weight, x]: readonly Tensor[]): Tensor[] => [
+  tf.sum(tf.matMul(dy, x!, false, true), 0),
+  tf.sum(dy, [0, 2]),
+  tf.matMul(weight!, dy, true, false),
+];
 
 /** Parts of the second axis. */
 export const parted = (x: Tensor, widths: readonly number[]): Tensor[] =>

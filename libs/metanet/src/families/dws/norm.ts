@@ -73,30 +73,66 @@ export function normalizedRelu(
     const factor = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 2, true), EPSILON));
     return tf.reshape(tf.relu(tf.add(tf.mul(tf.mul(centred, factor), gain), shift)), x.shape);
   }
-  const { variance, centred } = statistics
-    ? ofBatch(view, label, statistics)
-    : ofFixed(view, column(fixed[`${label}.mean`]!), column(fixed[`${label}.square`]!));
+  if (statistics) {
+    putStatistics(view, label, statistics);
+    return tf.reshape(trainedRelu(view, gain, shift), x.shape);
+  }
+  const mean = column(fixed[`${label}.mean`]!);
+  const variance = tf.maximum(tf.sub(column(fixed[`${label}.square`]!), tf.square(mean)), 0);
   const factor = tf.mul(gain, tf.rsqrt(tf.add(variance, EPSILON)));
-  return tf.reshape(tf.relu(tf.add(tf.mul(centred, factor), shift)), x.shape);
+  return tf.reshape(tf.relu(tf.add(tf.mul(tf.sub(view, mean), factor), shift)), x.shape);
 }
 
 interface Moments {
+  /** `[C, 1]` */
+  readonly mean: Tensor;
   readonly variance: Tensor;
   readonly centred: Tensor;
 }
 
-/** Centred before squares are taken: the mean of squares less the squared mean would cancel. */
-function ofBatch(x: Tensor, label: string, statistics: Record<string, Tensor>): Moments {
+/** Of each channel. Centred before squares are taken: the mean of squares less the squared mean would cancel. */
+function momentsOf(x: Tensor): Moments {
   const channels = x.shape[2]!;
   const mean: Tensor = tf.reshape(tf.mean(x, [0, 1, 3]), [channels, 1]);
   const centred: Tensor = tf.sub(x, mean);
   const variance: Tensor = tf.reshape(tf.mean(tf.square(centred), [0, 1, 3]), [channels, 1]);
-  statistics[`${label}.mean`] = tf.reshape(mean, [channels]);
-  statistics[`${label}.square`] = tf.reshape(tf.add(variance, tf.square(mean)), [channels]);
-  return { variance, centred };
+  return { mean, variance, centred };
 }
 
-function ofFixed(x: Tensor, mean: Tensor, square: Tensor): Moments {
-  const variance: Tensor = tf.maximum(tf.sub(square, tf.square(mean)), 0);
-  return { variance, centred: tf.sub(x, mean) };
+/** The same operations as within `trainedRelu`, so a compiled graph has them once. */
+function putStatistics(x: Tensor, label: string, statistics: Record<string, Tensor>): void {
+  const { mean, variance } = momentsOf(x);
+  statistics[`${label}.mean`] = tf.reshape(mean, [mean.size]);
+  statistics[`${label}.square`] = tf.reshape(tf.add(variance, tf.square(mean)), [mean.size]);
+}
+
+/**
+ * ReLU(gain · (x − mean) / √(variance + ε) + shift) by the moments of x itself.
+ *
+ * With c the centred x, r = 1/√(variance + ε), and g the gradient behind the ReLU, the gradient of x is
+ * gain · r · (g − mean(g) − c · r² · mean(g ∘ c)): one custom gradient, with half the passes over x of its parts.
+ *
+ * @param x shape `[B, F, C, R]` @param gain shape `[C, 1]` @param shift shape `[C, 1]`
+ */
+function trainedRelu(x: Tensor, gain: Tensor, shift: Tensor): Tensor {
+  const run = tf.customGrad((...given) => {
+    const [a, own, added, save] = given as unknown as [Tensor, Tensor, Tensor, (tensors: Tensor[]) => void];
+    const { variance, centred } = momentsOf(a);
+    const inverse: Tensor = tf.rsqrt(tf.add(variance, EPSILON));
+    const value = tf.relu(tf.add(tf.mul(centred, tf.mul(own, inverse)), added)) as Tensor;
+    save([centred, inverse, own, value]);
+    return { value, gradFunc: (dy, saved) => trainedGradients(dy, saved as Tensor[]) as never };
+  });
+  return run(x, gain, shift) as Tensor;
+}
+
+function trainedGradients(dy: Tensor, [centred, inverse, gain, value]: readonly Tensor[]): Tensor[] {
+  const g: Tensor = tf.mul(dy, tf.cast(tf.greater(value!, 0), 'float32'));
+  const sums = (y: Tensor): Tensor => tf.reshape(tf.sum(y, [0, 1, 3]), gain!.shape);
+  const [plain, weighted] = [sums(g), sums(tf.mul(g, centred!))];
+  const factor = tf.mul(gain!, inverse!);
+  const share = tf.mul(factor, gain!.size / g.size);
+  const away = tf.mul(centred!, tf.mul(tf.mul(share, tf.square(inverse!)), weighted));
+  const dx = tf.sub(tf.mul(g, factor), tf.add(away, tf.mul(share, plain)));
+  return [dx, tf.mul(weighted, inverse!), plain] as Tensor[];
 }

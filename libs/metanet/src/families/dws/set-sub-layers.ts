@@ -3,7 +3,7 @@ import { ndarray, tf } from '@weightspace/compute';
 import type { RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { attend } from '../../layers/sets/attend.ts';
-import { applyMaps, BIAS, mapsParameters, parted, rowBlocks } from './maps.ts';
+import { affine, applyMaps, BIAS, mapsParameters, parted, rowBlocks } from './maps.ts';
 import type { Maps, Parameters } from './maps.ts';
 import type { SetGroup } from './plan.ts';
 
@@ -109,19 +109,14 @@ export function applySets(
 function attentionBlocks(params: Tensors, { name, width }: Widths, count: number, heads: number, x: Tensor): Tensor {
   const [batch, inputs, members] = x.shape as [number, number, number];
   const all = count * width;
-  const weights = tf.split(params[`${name}.read.weight`]!, 3, 0);
-  const biases = tf.split(params[`${name}.bias`]!, 4, 0);
-  const [q, k, v] = weights.map((weight, part): Tensor => {
-    const product = tf.matMul(tf.reshape(weight, [all, inputs]), x);
-    return tf.reshape(tf.add(product, tf.reshape(biases[part]!, [all, 1])), [
-      batch,
-      count * heads,
-      width / heads,
-      members,
-    ]);
-  });
+  const biases = tf.split(params[`${name}.bias`]!, [3, 1], 0) as [Tensor, Tensor];
+  const weight: Tensor = tf.reshape(params[`${name}.read.weight`]!, [3 * all, inputs]);
+  const read = affine(weight, tf.reshape(biases[0], [3 * all]), x);
+  const [q, k, v] = tf.split(read, 3, 1).map(
+    (part): Tensor => tf.reshape(part, [batch, count * heads, width / heads, members]),
+  );
   const hidden = tf.reshape(tf.add(q!, attend(q!, k!, v!, 1 / Math.sqrt(width))), [batch, count, width, members]);
-  const bias = tf.reshape(biases[3]!, [count, width, 1]);
+  const bias = tf.reshape(biases[1], [count, width, 1]);
   const fed = tf.relu(tf.add(tf.matMul(params[`${name}.out.weight`]!, hidden), bias));
   return tf.reshape(tf.add(hidden, fed), [batch, all, members]);
 }
