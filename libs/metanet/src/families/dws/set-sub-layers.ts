@@ -96,8 +96,7 @@ export function applySets(
 ): Tensor[] {
   const widths = groupWidths(layer, group, c, d);
   if (settings.setLayer === 'attention') {
-    const shares = group.targets.map(() => widths.width);
-    return parted(attentionBlocks(params, widths, shares.length, settings.heads, x), shares);
+    return attentionBlocks(params, widths, group.targets.length, settings.heads, x);
   }
   const maps = (part: string, bias: boolean) => mapsOf(widths, part, group, settings.perceptron, bias);
   const own = applyMaps(params, maps('self', true), x);
@@ -105,18 +104,23 @@ export function applySets(
   return own.map((y, i) => tf.sub(y, tf.expandDims(whole[i]!, 2)));
 }
 
-/** S blocks on one set; shape `[B, S · D, N]`. */
-function attentionBlocks(params: Tensors, { name, width }: Widths, count: number, heads: number, x: Tensor): Tensor {
+/**
+ * S blocks on one set; shapes `[B, D, N]`. What they read is one product. The rest is done block by block: scores of one
+ * block fit into the caches, and those of three take a fifth longer.
+ */
+function attentionBlocks(params: Tensors, { name, width }: Widths, count: number, heads: number, x: Tensor): Tensor[] {
   const [batch, inputs, members] = x.shape as [number, number, number];
-  const all = count * width;
-  const biases = tf.split(params[`${name}.bias`]!, [3, 1], 0) as [Tensor, Tensor];
-  const weight: Tensor = tf.reshape(params[`${name}.read.weight`]!, [3 * all, inputs]);
-  const read = affine(weight, tf.reshape(biases[0], [3 * all]), x);
-  const [q, k, v] = tf.split(read, 3, 1).map(
-    (part): Tensor => tf.reshape(part, [batch, count * heads, width / heads, members]),
-  );
-  const hidden = tf.reshape(tf.add(q!, attend(q!, k!, v!, 1 / Math.sqrt(width))), [batch, count, width, members]);
-  const bias = tf.reshape(biases[1], [count, width, 1]);
-  const fed = tf.relu(tf.add(tf.matMul(params[`${name}.out.weight`]!, hidden), bias));
-  return tf.reshape(tf.add(hidden, fed), [batch, all, members]);
+  const all = 3 * count * width;
+  const [own, fed] = tf.split(params[`${name}.bias`]!, [3, 1], 0) as [Tensor, Tensor];
+  const weight: Tensor = tf.reshape(params[`${name}.read.weight`]!, [all, inputs]);
+  const read = tf.split(affine(weight, tf.reshape(own, [all]), x), 3 * count, 1);
+  const ofHeads = (part: number): Tensor => tf.reshape(read[part]!, [batch, heads, width / heads, members]);
+  const out = params[`${name}.out.weight`]!;
+  const weights = count === 1 ? [out] : tf.split(out, count, 0);
+  const biases = parted(fed, Array<number>(count).fill(width));
+  return weights.map((square, i): Tensor => {
+    const taken = attend(ofHeads(i), ofHeads(count + i), ofHeads(2 * count + i), 1 / Math.sqrt(width));
+    const hidden: Tensor = tf.add(read[i]!, tf.reshape(taken, [batch, width, members]));
+    return tf.add(hidden, tf.relu(affine(tf.reshape(square, [width, width]), tf.reshape(biases[i]!, [width]), hidden)));
+  });
 }
