@@ -187,6 +187,11 @@ const reductionCases: KernelCase[] = [
     ),
   ]),
   of('sum of integers', (x: Tensor) => tf.sum(x, 0), [whole([3, 4], -5, 5)], false),
+  of(
+    'sums and means over the first axes and later ones',
+    (x: Tensor) => [tf.sum(x, [0, 2]), tf.mean(x, [0, 3], true), tf.sum(x, [0, 1, 3]), tf.mean(x, [0, 2, 3])],
+    [real([3, 4, 2, 5])],
+  ),
   of('all and any', (x: Tensor) => tf.stack([tf.all(x, 0), tf.any(x, 0)]), [flags([3, 4])], false),
   of('argMax and argMin', (x: Tensor) => tf.stack([tf.argMax(x, 1), tf.argMin(x, 1)]), [real([3, 4, 2])], false),
   ...[0, 1, 2].flatMap((axis) =>

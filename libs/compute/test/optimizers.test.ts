@@ -12,6 +12,8 @@ import {
   mapValues,
   ndarray,
   ParameterError,
+  RandomStream,
+  sameBits,
   scalar,
   sgd,
   ShapeError,
@@ -127,6 +129,35 @@ describe('adamW', () => {
     assertClose(w!, ndarray([0.5, 1.5, 2.5], [3]), { rtol: 1e-6, atol: 0 });
   });
 });
+
+test.each(['adamW {"amsgrad":true}', 'adam {"weightDecay":0.1}'])(
+  '%s moves small arrays together as alone',
+  async (name) => {
+    const shapes = { a: [3], b: [], c: [2, 5], d: [7], e: [4, 5], f: [0, 5], g: [100, 90], h: [2, 90], i: [1, 2, 5] };
+    const stream = RandomStream.fromSeed(3);
+    const [start, slopes] = ['p', 'g'].map((label) =>
+      mapValues(shapes, (shape, key) => stream.split(label + key).normal(shape)),
+    ) as [NdArrays, NdArrays];
+    const optimizer = optimizerOf(name);
+    const compiled = () =>
+      compile(((g: Tensors, s: Tensors, p: Tensors) => optimizer.update(g, s, p, 0.1)) as never) as unknown as (
+        ...args: readonly NdArrays[]
+      ) => Promise<{ params: NdArrays; state: NdArrays }>;
+    const twice = async (params: NdArrays, grads: NdArrays) => {
+      const step = compiled();
+      const { params: first, state } = await step(grads, optimizer.init(params), params);
+      return step(grads, state, first);
+    };
+    const together = await twice(start, slopes);
+    expect(Object.keys(together.state)).toEqual(Object.keys(optimizer.init(start)));
+    for (const key of Object.keys(shapes)) {
+      const alone = await twice({ [key]: start[key]! }, { [key]: slopes[key]! });
+      expect(sameBits({ [key]: together.params[key]! }, alone.params), key).toBe(true);
+      const own = mapValues(alone.state, (_, part) => together.state[part]!);
+      expect(sameBits(own, alone.state), key).toBe(true);
+    }
+  },
+);
 
 describe('an update with wrong arguments', () => {
   const params = { w: tf.zeros([3, 2]), b: tf.zeros([3]) };

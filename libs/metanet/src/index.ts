@@ -10,6 +10,8 @@ export { dws } from './families/dws/dws.ts';
 export { deepSets, setTransformer } from './families/sets/set-metanets.ts';
 export { dwsLayer, dwsLayerParameters } from './families/dws/dws-layer.ts';
 export type { DwsLayerSettings } from './families/dws/dws-layer.ts';
+export { normalizedRelu } from './families/dws/norm.ts';
+export type { Norm, NormContext } from './families/dws/norm.ts';
 export { dwsPlan, dwsTensors, relationOf } from './families/dws/plan.ts';
 export type { DwsPlan, DwsTensor, Relation } from './families/dws/plan.ts';
 export { resample, resampleParameters } from './families/dws/resample.ts';

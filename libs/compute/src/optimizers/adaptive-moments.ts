@@ -5,6 +5,7 @@ import { tf } from '../tf.ts';
 import type { Tensor } from '../tf.ts';
 import { checkFraction, checkNotNegative, checkUpdate, rateOf, stateOf, tidied } from './optimizer.ts';
 import type { Optimizer, Rate, Updated } from './optimizer.ts';
+import { apart, joined, updateGroups } from './together.ts';
 
 export interface AdamOptions {
   /** Decay of the mean of the gradients, in [0, 1). */
@@ -42,19 +43,37 @@ export function adaptiveMoments(settings: Settings): Optimizer {
       const step: Tensor = tf.add(stateOf(name, state, 'step'), 1);
       const next: Record<string, Tensor> = { step };
       const scalars = stepScalars(settings, step, rateOf(name, rate));
-      const moved = mapValues(params, (p, key) => {
-        const given = grads[key]!;
-        const g: Tensor = weightDecay > 0 && !settings.decoupled ? tf.add(given, tf.mul(p, weightDecay)) : given;
-        const m: Tensor = tf.add(tf.mul(state[`m.${key}`]!, beta1), g);
-        const v: Tensor = tf.add(tf.mul(state[`v.${key}`]!, beta2), tf.square(g));
-        const largest: Tensor = amsgrad ? tf.maximum(state[`vmax.${key}`]!, v) : v;
-        Object.assign(next, { [`m.${key}`]: m, [`v.${key}`]: v }, amsgrad ? { [`vmax.${key}`]: largest } : {});
-        const direction = tf.div(m, tf.add(tf.sqrt(largest), scalars.floor));
-        const kept = scalars.keep ? tf.mul(p, scalars.keep) : p;
-        return tf.sub(kept, tf.mul(direction, scalars.factor)) as Tensor;
-      });
-      return { params: moved, state: next };
+      const moved: Record<string, Tensor> = {};
+      for (const names of updateGroups(params)) {
+        const made = moveTogether(joined(grads, names), state, params, names, scalars);
+        for (const [prefix, joint] of Object.entries(made)) {
+          const into = prefix === 'p' ? moved : next;
+          apart(joint, names, params).forEach((part, i) => {
+            into[prefix === 'p' ? names[i]! : `${prefix}.${names[i]!}`] = part;
+          });
+        }
+      }
+      return { params: mapValues(params, (_, key) => moved[key]!), state: mapValues(state, (_, key) => next[key]!) };
     });
+  }
+
+  /** @returns `p`, `m`, `v` and with amsgrad `vmax` of all under the names */
+  function moveTogether(
+    given: Tensor,
+    state: Tensors,
+    params: Tensors,
+    names: readonly string[],
+    scalars: StepScalars,
+  ): Record<string, Tensor> {
+    const p = joined(params, names);
+    const g: Tensor = weightDecay > 0 && !settings.decoupled ? tf.add(given, tf.mul(p, weightDecay)) : given;
+    const m: Tensor = tf.add(tf.mul(joined(state, names, 'm.'), beta1), g);
+    const v: Tensor = tf.add(tf.mul(joined(state, names, 'v.'), beta2), tf.square(g));
+    const largest: Tensor = amsgrad ? tf.maximum(joined(state, names, 'vmax.'), v) : v;
+    const direction = tf.div(m, tf.add(tf.sqrt(largest), scalars.floor));
+    const kept = scalars.keep ? tf.mul(p, scalars.keep) : p;
+    const moved: Tensor = tf.sub(kept, tf.mul(direction, scalars.factor));
+    return { p: moved, m, v, ...(amsgrad ? { vmax: largest } : {}) };
   }
 }
 
@@ -66,12 +85,23 @@ function initialState(params: NdArrays, prefixes: readonly string[]): NdArrays {
   return state;
 }
 
+interface StepScalars {
+  readonly factor: Tensor;
+  readonly floor: Tensor;
+  /** What is left of a parameter after decay, where there is some. */
+  readonly keep: Tensor | undefined;
+}
+
 /**
  * With the stored M = m/(1−β₁), V = v/(1−β₂), and k = √((1−β₂)/(1−β₂ᵗ)):
  *
  *     rate · m̂ / (√v̂ + ε) = factor · M / (√V + floor),   factor = rate · (1−β₁)/(1−β₁ᵗ) / k,   floor = ε / k
  */
-function stepScalars({ beta1, beta2, epsilon, weightDecay, decoupled }: Settings, step: Tensor, rate: Tensor) {
+function stepScalars(
+  { beta1, beta2, epsilon, weightDecay, decoupled }: Settings,
+  step: Tensor,
+  rate: Tensor,
+): StepScalars {
   const k = tf.sqrt(tf.div(1 - beta2, correction(beta2, step)));
   const scaled = tf.mul(rate, tf.div(1 - beta1, correction(beta1, step)));
   return {

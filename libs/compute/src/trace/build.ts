@@ -190,7 +190,13 @@ export class Builder {
   }
 
   /** First the axes in front, which ONNX Runtime sums 5 times as fast alone as together with others further back. */
-  #reduceInTurn(op: string, x: Value, first: readonly number[], rest: readonly number[], shape: readonly number[]): Value {
+  #reduceInTurn(
+    op: string,
+    x: Value,
+    first: readonly number[],
+    rest: readonly number[],
+    shape: readonly number[],
+  ): Value {
     const rows = this.reduce(op, x, first);
     return this.reshape(
       this.reduce(

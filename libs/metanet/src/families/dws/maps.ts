@@ -89,10 +89,7 @@ export function applyMapApart(
   let y = x;
   for (let i = 0; i < layers - 1; i++) y = tf.relu(linear(params, nameOf(i), y, 1));
   const last = nameOf(layers - 1);
-  return [
-    tf.matMul(times(params[`${last}.weight`]!, factor), y),
-    times(params[`${last}.bias`]!, factor),
-  ];
+  return [tf.matMul(times(params[`${last}.weight`]!, factor), y), times(params[`${last}.bias`]!, factor)];
 }
 
 const times = (value: Tensor, factor: number): Tensor => (factor === 1 ? value : tf.mul(value, factor));
