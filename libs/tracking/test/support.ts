@@ -65,7 +65,7 @@ export class MlflowServer {
     this.#child = spawn(this.#mlflow, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], cwd: this.#folder });
     this.#child.stdout!.pipe(log);
     this.#child.stderr!.pipe(log);
-    for (let i = 0; i < 240; i++) {
+    for (let i = 0; i < 1200; i++) {
       const up = await fetch(`${this.uri}/health`).then(
         (r) => r.ok,
         () => false,
