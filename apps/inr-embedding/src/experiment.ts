@@ -46,9 +46,9 @@ const small = { kind: 'nfn-np', channels: [32, 32], frequencies: 32, probes: 32,
 export const inrEmbedding = defineExperiment({
   name: 'inr-embedding',
   claim:
-    'Embeddings that a metanet learns by telling networks apart, without labels, hold what they compute: a linear map reads ' +
-    'amplitude and frequency of a sine wave from them; refuted when it does no better than from a flat MLP or from the ' +
-    'same metanet before training.',
+    'Embeddings that a metanet learns by telling networks apart, without labels, hold what they compute: amplitude and ' +
+    'frequency of a sine wave are read from nearest neighbours and by a linear map; refuted when that is no better than ' +
+    'from a flat MLP, or from the same metanet before training.',
   config: {
     ...config,
     augmentation: config.augmentation as readonly string[],
