@@ -2,12 +2,15 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
+import { defineArchitecture } from '@weightspace/architecture';
+import type { ArchitectureSpec } from '@weightspace/architecture';
+
 import type { Executor, Task } from './executor.ts';
 import { lockFolder } from './lock.ts';
 import { appendManifest, MANIFEST, readManifest, rewriteManifest, SPEC, writeWhole } from './manifest.ts';
 import type { ManifestEntry } from './manifest.ts';
 import { writeShard, ZOO_SCHEMA } from './shard.ts';
-import type { ZooHeader, ZooRows } from './shard.ts';
+import type { MixedHeader, ZooHeader, ZooRows } from './shard.ts';
 import { fileError, ZooError } from './zoo-error.ts';
 
 /** A deterministic, idempotent part of the work: the rows of one shard. */
@@ -18,6 +21,8 @@ export interface Chunk {
   readonly networks: readonly [number, number];
   /** What the task is called with. */
   readonly input: unknown;
+  /** Of its networks, in a zoo of several architectures; absent where the zoo's header has the one of all. */
+  readonly architecture?: ArchitectureSpec;
 }
 
 export interface ZooProgress {
@@ -32,7 +37,8 @@ export interface ZooProgress {
 
 export interface GenerateOptions {
   readonly folder: string;
-  readonly header: ZooHeader;
+  /** Without an architecture where every chunk has its own. */
+  readonly header: ZooHeader | MixedHeader;
   readonly chunks: readonly Chunk[];
   /** A function that makes the `ZooRows` of a chunk from its input. */
   readonly task: Omit<Task, 'input'>;
@@ -49,10 +55,12 @@ export interface GenerateOptions {
  * Makes the shards that are missing.
  *
  * @returns whether all shards are there; false when the signal stopped it before
+ * @throws {RangeError} unless either the header or every chunk has an architecture
  * @throws {ZooError} when the folder holds another zoo, another process writes it, or a shard can't be written; what is listed stays
  */
 export async function generateZoo(options: GenerateOptions): Promise<boolean> {
   const { folder, chunks, onProgress } = options;
+  checkArchitectures(options);
   makeFolder(folder);
   const unlock = lockFolder(folder);
   try {
@@ -89,6 +97,16 @@ export async function generateZoo(options: GenerateOptions): Promise<boolean> {
   }
 }
 
+function checkArchitectures({ header, chunks }: GenerateOptions): void {
+  const one = 'architecture' in header;
+  const wrong = chunks.find(({ architecture }) => (architecture !== undefined) === one);
+  if (!wrong) return;
+  const got = one ? 'one in both' : 'none in either';
+  throw new RangeError(
+    `generateZoo: the architecture must stand either in the header or in every chunk, got ${got} for ${wrong.shard}`,
+  );
+}
+
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -111,7 +129,7 @@ function whyNotWritable(folder: string): unknown {
 
 /** Checks that the folder is this zoo's, and clears what an interrupted writer left. */
 function prepare({ folder, header, chunks, resume = false }: GenerateOptions): Map<string, ManifestEntry> {
-  const spec = `${JSON.stringify({ schema: ZOO_SCHEMA, ...header, shards: chunks.map(({ shard, rows }) => [shard, rows]) }, null, 2)}\n`;
+  const spec = `${JSON.stringify({ schema: ZOO_SCHEMA, ...header, shards: chunks.map(plannedShard) }, null, 2)}\n`;
   const file = join(folder, SPEC);
   if (existsSync(file)) {
     const found = readFileSync(file, 'utf8');
@@ -139,6 +157,10 @@ function prepare({ folder, header, chunks, resume = false }: GenerateOptions): M
   if (done.size !== listed.length) rewriteManifest(folder, [...done.values()]);
   return done;
 }
+
+/** A shard's name and rows, and where the zoo has several architectures which one. */
+const plannedShard = ({ shard, rows, architecture }: Chunk) =>
+  architecture === undefined ? [shard, rows] : [shard, rows, defineArchitecture(architecture).signature];
 
 /** Names the settings that differ. */
 function otherZoo(file: string, found: string, expected: string): ZooError {
@@ -235,7 +257,8 @@ async function makeShard(
     throw new Error(
       `internal: ${task.name} made ${rows.split.length} rows for ${chunk.shard}, which has ${chunk.rows}`,
     );
-  const digest = await writeShard(file, header, rows);
+  const own = chunk.architecture === undefined ? header : { ...header, architecture: chunk.architecture };
+  const digest = await writeShard(file, own as ZooHeader, rows);
   const entry = { shard: chunk.shard, rows: chunk.rows, sha256: digest, networks: chunk.networks };
   return commit === undefined ? entry : { ...entry, commit };
 }

@@ -27,18 +27,25 @@ export interface ManifestEntry {
 export const MANIFEST = 'manifest.jsonl';
 export const SPEC = 'zoo.json';
 
-/** Shards that a zoo is to have; undefined where no `zoo.json` says so, as in a zoo that was put together by hand. */
-export function plannedShards(folder: string): number | undefined {
+/** What `zoo.json` says. */
+export interface PlannedZoo {
+  /** How many shards there are to be. */
+  readonly shards: number | undefined;
+  /** Each shard has an architecture of its own. */
+  readonly mixed: boolean;
+}
+
+/** Undefined where there is no `zoo.json`, as in a zoo that was put together by hand. */
+export function plannedZoo(folder: string): PlannedZoo | undefined {
   const file = join(folder, SPEC);
   if (!existsSync(file)) return undefined;
-  let spec: { readonly shards?: readonly unknown[] } | null;
   try {
-    spec = JSON.parse(readFileSync(file, 'utf8')) as typeof spec;
+    const spec = JSON.parse(readFileSync(file, 'utf8')) as { shards?: unknown[]; architecture?: unknown } | null;
+    return { shards: spec?.shards?.length, mixed: spec?.architecture === undefined };
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : String(cause);
     throw new ZooError('openZoo', { file, expected: 'JSON', found, remedy: 'restore the file' }, { cause });
   }
-  return spec?.shards?.length;
 }
 
 export const manifestPath = (folder: string): string => join(folder, MANIFEST);

@@ -1,140 +1,40 @@
 /** @file Reading a zoo. */
-import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-
 import type { Architecture } from '@weightspace/architecture';
+import { ndarray } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 
-import { isZooFolder } from './generate-zoo.ts';
-import type { ManifestEntry } from './manifest.ts';
-import { manifestPath, plannedShards, readManifest, SPEC } from './manifest.ts';
-import { openShard, sha256 } from './shard.ts';
+import type { H5Dataset } from './h5-file.ts';
+import { closeAll, openShards } from './open-shards.ts';
+import type { OpenZooOptions } from './open-shards.ts';
 import type { OpenShard, ZooHeader } from './shard.ts';
 import { ZooError } from './zoo-error.ts';
 
 export type SplitName = 'train' | 'validation' | 'test';
 export const SPLITS: readonly SplitName[] = ['train', 'validation', 'test'];
 
-export interface OpenZooOptions {
-  /**
-   * `sha256` reads every byte once, about a second per GB; the default for zoos up to 2 GB. Otherwise `size`: HDF5 notices
-   * a file that was cut, but no changed byte among the weights.
-   */
-  readonly verify?: 'sha256' | 'size';
-  /** Also open a zoo whose generation isn't finished, with the shards that it has. */
-  readonly unfinished?: boolean;
-}
-
-const SMALL = 2 * 2 ** 30;
-
 /**
  * Opens a zoo's folder, or one of its files, which is checked against the manifest that lists it.
  *
- * @throws {ZooError} when it is missing, unfinished, of another schema, truncated, or changed
+ * @throws {ZooError} when it is missing, unfinished, of another schema, of several architectures, truncated, or changed
  */
 export async function openZoo(path: string, options: OpenZooOptions = {}): Promise<Zoo> {
-  if (!existsSync(path)) {
-    throw new ZooError('openZoo', {
-      file: path,
-      expected: 'a zoo',
-      found: 'nothing',
-      remedy: 'check the path, or generate the zoo',
-    });
-  }
-  if (!statSync(path).isDirectory()) return openFile(path, options);
-  if (!isZooFolder(path)) {
-    throw new ZooError('openZoo', {
-      file: path,
-      expected: 'a zoo',
-      found: 'a folder without manifest.jsonl',
-      remedy: 'check the path, or generate the zoo',
-    });
-  }
-  const entries = readManifest(path);
-  if (entries.length === 0) {
-    throw new ZooError('openZoo', {
-      file: manifestPath(path),
-      expected: 'finished shards',
-      found: 'none',
-      remedy: 'continue its generation with --resume',
-    });
-  }
-  const planned = plannedShards(path);
-  if (planned !== undefined && entries.length < planned && options.unfinished !== true) {
-    throw new ZooError('openZoo', {
-      file: manifestPath(path),
-      expected: `${planned} shards, as ${SPEC} says`,
-      found: String(entries.length),
-      remedy: 'continue its generation with --resume',
-    });
-  }
-  const total = entries.reduce(
-    (sum, { shard }) => sum + (statSync(join(path, shard), { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  );
-  const verify = options.verify ?? (total <= SMALL ? 'sha256' : 'size');
-  const shards: OpenShard[] = [];
-  try {
-    for (const entry of entries) shards.push(await openListed(path, entry, verify, shards[0]));
-  } catch (error) {
-    for (const { h5 } of shards) h5.close();
-    throw error;
-  }
-  return new Zoo(path, shards, [...new Set(entries.flatMap(({ commit }) => commit ?? []))]);
+  const { shards, commits } = await openShards(path, options);
+  const [first] = shards;
+  const other = shards.find(({ architecture }) => architecture.signature !== first!.architecture.signature);
+  if (!other) return new Zoo(path, shards, commits);
+  closeAll(shards);
+  throw new ZooError('openZoo', {
+    file: other.file,
+    expected: `networks ${first!.architecture.signature}`,
+    found: other.architecture.signature,
+    remedy: 'the zoo has several architectures: use openMixedZoo',
+  });
 }
 
-/** One file; checked against the manifest beside it where that lists it. */
-async function openFile(path: string, { verify }: OpenZooOptions): Promise<Zoo> {
-  const entry = readManifest(dirname(path)).find(({ shard }) => shard === basename(path));
-  if (entry === undefined) return new Zoo(path, [await openShard(path)], []);
-  const chosen = verify ?? (statSync(path).size <= SMALL ? 'sha256' : 'size');
-  return new Zoo(
-    path,
-    [await openListed(dirname(path), entry, chosen, undefined)],
-    entry.commit === undefined ? [] : [entry.commit],
-  );
-}
-
-/** A shard that is what the manifest says and of the architecture of the others. */
-async function openListed(
-  path: string,
-  entry: ManifestEntry,
-  verify: 'sha256' | 'size',
-  first: OpenShard | undefined,
-): Promise<OpenShard> {
-  const file = join(path, entry.shard);
-  if (verify === 'sha256' && existsSync(file)) await checkDigest(file, entry.sha256);
-  const shard = await openShard(file);
-  const { signature } = shard.architecture;
-  const problem =
-    shard.rows !== entry.rows
-      ? {
-          expected: `${entry.rows} networks, as the manifest says`,
-          found: String(shard.rows),
-          remedy: 'delete the file and generate again with --resume',
-        }
-      : first !== undefined && signature !== first.architecture.signature
-        ? {
-            expected: `networks ${first.architecture.signature}`,
-            found: signature,
-            remedy: 'the folder mixes two zoos: generate it again',
-          }
-        : undefined;
-  if (problem === undefined) return shard;
-  shard.h5.close();
-  throw new ZooError('openZoo', { file, ...problem });
-}
-
-async function checkDigest(file: string, expected: string): Promise<void> {
-  const found = await sha256(file);
-  if (found !== expected) {
-    throw new ZooError('openZoo', {
-      file,
-      expected: `SHA-256 ${expected}`,
-      found,
-      remedy: 'the file was changed or cut short: delete it and generate again with --resume',
-    });
-  }
+/** Numbers of the rows of a part. */
+export function rowsOfPart(split: Uint8Array, part: SplitName): Int32Array {
+  const code = SPLITS.indexOf(part);
+  return Int32Array.from([...split.keys()].filter((i) => split[i] === code));
 }
 
 /** Many networks of one architecture with what is known of each. Arrays are read when asked for. */
@@ -171,6 +71,10 @@ export class Zoo {
     return this.#named('target', name);
   }
 
+  fitNames(): string[] {
+    return this.#shards[0]!.h5.names('fit');
+  }
+
   /** How the fit went, e.g. `psnr`; first axis N. */
   fit(name: string): NdArray {
     return this.#named('fit', name);
@@ -183,41 +87,65 @@ export class Zoo {
 
   /** Numbers of the networks of a part. */
   rowsOf(part: SplitName): Int32Array {
-    const code = SPLITS.indexOf(part);
-    const split = this.split();
-    return Int32Array.from([...split.keys()].filter((i) => split[i] === code));
+    return rowsOfPart(this.split(), part);
   }
 
   close(): void {
-    for (const { h5 } of this.#shards) h5.close();
+    closeAll(this.#shards);
   }
 
   #named(group: string, name: string): NdArray {
     const known = this.#shards[0]!.h5.names(group);
-    if (!known.includes(name)) {
-      throw new ZooError('openZoo', {
-        file: this.path,
-        at: group,
-        expected: `'${name}'`,
-        found: known.join(', ') || 'nothing',
-        remedy: 'name one that is there',
-      });
-    }
+    if (!known.includes(name)) throw nothingCalled(this.path, group, name, known);
     return this.#read(`${group}/${name}`);
   }
 
   #read(path: string): NdArray {
-    const parts = this.#shards.map(({ h5 }) => h5.read(path));
-    const rest = parts[0]!.shape.slice(1);
-    const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
-    const make = parts[0]!.data.constructor as new (length: number) => Float32Array;
-    const data = new make(parts.reduce((sum, part) => sum + part.data.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      data.set(part.data as Float32Array, at);
-      at += part.data.length;
-    }
-    const dtype = data instanceof Float32Array ? 'float32' : (data as unknown) instanceof Int32Array ? 'int32' : 'bool';
-    return { dtype, shape: [rows, ...rest], data } as NdArray;
+    return joinRows(
+      path,
+      this.#shards.map(({ file, h5 }) => ({ file, ...h5.read(path) })),
+    );
   }
+}
+
+export const nothingCalled = (file: string, group: string, name: string, known: readonly string[]): ZooError =>
+  new ZooError('openZoo', {
+    file,
+    at: group,
+    expected: `'${name}'`,
+    found: known.join(', ') || 'nothing',
+    remedy: 'name one that is there',
+  });
+
+/**
+ * Arrays of several files, one after another along their first axis.
+ *
+ * @throws {ZooError} on one that isn't of the first one's kind
+ */
+export function joinRows(at: string, parts: readonly (H5Dataset & { readonly file: string })[]): NdArray {
+  const [first] = parts;
+  const rest = first!.shape.slice(1);
+  const kindOf = ({ shape, data }: H5Dataset) =>
+    `${data.constructor.name} [N${shape
+      .slice(1)
+      .map((n) => `, ${n}`)
+      .join('')}]`;
+  const other = parts.find((part) => kindOf(part) !== kindOf(first!));
+  if (other) {
+    throw new ZooError('openZoo', {
+      file: other.file,
+      at,
+      expected: `${kindOf(first!)}, as in ${first!.file}`,
+      found: kindOf(other),
+      remedy: 'the files are of different zoos: generate them again',
+    });
+  }
+  const make = first!.data.constructor as new (length: number) => Float32Array;
+  const data = new make(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(part.data as Float32Array, offset);
+    offset += part.data.length;
+  }
+  return ndarray(data, [parts.reduce((sum, { shape }) => sum + shape[0]!, 0), ...rest]);
 }

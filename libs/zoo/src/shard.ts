@@ -25,6 +25,9 @@ export interface ZooHeader {
   readonly classes?: readonly string[];
 }
 
+/** What shards of several architectures have in common. */
+export type MixedHeader = Omit<ZooHeader, 'architecture'>;
+
 /** The rows of a shard; every array has the networks as its first axis. */
 export interface ZooRows {
   /** By the architecture's names; float32 `[N, …shape]`. */
@@ -134,16 +137,13 @@ export async function openShard(file: string): Promise<OpenShard> {
     const architecture = architectureFrom(header.architecture, file);
     const [rows = 0] = h5.shape('split');
     for (const { name, shape } of architecture.parameters) {
-      const found = h5.shape(`parameters/${name}`);
-      if (found.join() !== [rows, ...shape].join()) {
-        throw new ZooError('openZoo', {
-          file,
-          at: `parameters/${name}`,
-          expected: `shape [${[rows, ...shape].join(', ')}]`,
-          found: `[${found.join(', ')}]`,
-          remedy: 'the file is damaged: generate it again',
-        });
-      }
+      const [at, wanted] = [`parameters/${name}`, [rows, ...shape]];
+      const found = h5.shape(at);
+      if (found.join() !== wanted.join()) throw wrongShape(file, at, wanted.join(', '), found);
+    }
+    for (const at of ['target', 'fit'].flatMap((group) => h5.names(group).map((name) => `${group}/${name}`))) {
+      const found = h5.shape(at);
+      if (found[0] !== rows) throw wrongShape(file, at, `${rows}, …`, found);
     }
     return { file, h5, header, architecture, rows };
   } catch (error) {
@@ -151,6 +151,15 @@ export async function openShard(file: string): Promise<OpenShard> {
     throw error;
   }
 }
+
+const wrongShape = (file: string, at: string, wanted: string, found: readonly number[]) =>
+  new ZooError('openZoo', {
+    file,
+    at,
+    expected: `shape [${wanted}]`,
+    found: `[${found.join(', ')}]`,
+    remedy: 'the file is damaged: generate it again',
+  });
 
 function architectureFrom(spec: ArchitectureSpec, file: string): Architecture {
   try {

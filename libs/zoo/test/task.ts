@@ -29,3 +29,17 @@ export function makeRows({ first, count, sizes = [2, 3, 1] }: TaskInput): ZooRow
     split: Uint8Array.from(numbers, (i) => (i % 3 === 2 ? 2 : 0)),
   };
 }
+
+/** A target that only the networks 2-4-1 have. */
+export function makeRowsWithMore(input: TaskInput): ZooRows {
+  const rows = makeRows(input);
+  if (input.sizes?.[1] !== 4) return rows;
+  return { ...rows, target: { ...rows.target, more: rows.fit['psnr']! } };
+}
+
+/** A target that has another type in the networks 2-4-1. */
+export function makeRowsOfOtherTypes(input: TaskInput): ZooRows {
+  const rows = makeRows(input);
+  const more = input.sizes?.[1] === 4 ? ndarray(new Int32Array(input.count), [input.count, 1]) : rows.fit['psnr']!;
+  return { ...rows, target: { ...rows.target, more } };
+}
