@@ -15,6 +15,8 @@ export { deepSets } from './builders/deep-sets.ts';
 export type { DeepSetsOptions } from './builders/deep-sets.ts';
 export { mlp, siren } from './builders/mlp.ts';
 export type { MlpOptions, SirenOptions } from './builders/mlp.ts';
+export { parkCnn } from './builders/park-cnn.ts';
+export type { ParkCnnOptions } from './builders/park-cnn.ts';
 export { resnet } from './builders/resnet.ts';
 export type { ResnetOptions } from './builders/resnet.ts';
 export { rnn } from './builders/rnn.ts';

@@ -265,6 +265,18 @@ const moves: LayerCase[] = [
     oracle: (_, x, y) => (t, c) => x(t!, c!) + y!(t!, c!),
   },
   {
+    name: 'partial-add of a narrower value',
+    inputs: [image(5, 2), more('y', 3, 2)],
+    layer: { kind: 'partial-add' },
+    oracle: (_, x, y) => (t, c) => x(t!, c!) + (c! < 3 ? y!(t!, c!) : 0),
+  },
+  {
+    name: 'partial-add of a wider value',
+    inputs: [image(3, 2, 4), more('y', 5, 2, 4)],
+    layer: { kind: 'partial-add', activation: 'tanh' },
+    oracle: (_, x, y) => (i, j, c) => Math.tanh(x(i!, j!, c!) + y!(i!, j!, c!)),
+  },
+  {
     name: 'multiply',
     inputs: [image(3, 2, 4), more('y', 3), more('z', 3, 2, 4)],
     layer: { kind: 'multiply' },

@@ -80,6 +80,11 @@ describe('layers refuse', () => {
     [[vector], { kind: 'instance-norm' }, 'layers[0].inputs[0] must be a value with positions, got []'],
     [[image, other(6)], { kind: 'add' }, 'layers[0].inputs must be values of the same positions, got [[4,5],[]]'],
     [
+      [image, other(4, 5)],
+      { kind: 'partial-add' },
+      'layers[0].inputs must be values of the same positions, got [[4,5],[5]]',
+    ],
+    [
       [image, other(6, 5)],
       { kind: 'concat' },
       'layers[0].inputs must be values of the same positions, got [[4,5],[5]]',

@@ -1,5 +1,5 @@
 /** @file Networks to make graphs of. */
-import { defineArchitecture, initialize } from '@weightspace/architecture';
+import { defineArchitecture, initialize, parkCnn } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
 import { ndarray, RandomStream } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
@@ -150,6 +150,17 @@ export const smallNetworks = (): { readonly [name: string]: Architecture } => ({
     ],
   ),
   resnet: resNet(4),
+  park: parkCnn({
+    input: { size: 2, positions: [5, 4] },
+    layers: [
+      { channels: 2, kernel: 3, activation: 'relu' },
+      { channels: 3, kernel: 1, activation: 'tanh' },
+      { channels: 4, kernel: 3, activation: 'gelu', residual: 0 },
+      { channels: 3, kernel: 3, activation: 'identity', residual: 0 },
+      { channels: 2, kernel: 1, activation: 'sigmoid', residual: 2 },
+    ],
+    outputs: 3,
+  }),
   groups: network(
     'grouped',
     [image(2, 8)],

@@ -18,6 +18,7 @@ import './linear.ts';
 import './lstm.ts';
 import './max-pool.ts';
 import './multiply.ts';
+import './partial-add.ts';
 import './position-table.ts';
 import './rms-norm.ts';
 import './rnn.ts';

@@ -94,6 +94,11 @@ const joined = (x: Known, draw: Draw, others: readonly Known[]) => {
   const same = others.filter((y) => y.positions.join() === x.positions.join() && x.size + y.size < 12);
   return same.length === 0 ? undefined : { inputs: [x.name, draw.of(same).name] };
 };
+/** Another value of the same positions, of any width. */
+const placedAlike = (x: Known, draw: Draw, others: readonly Known[]) => {
+  const alike = others.filter((y) => y.positions.join() === x.positions.join());
+  return alike.length === 0 ? undefined : { inputs: [x.name, draw.of(alike).name], activation: activation(draw) };
+};
 const cell = (_: Known, draw: Draw) => ({
   size: draw.whole(2, 4),
   bias: draw.flag(),
@@ -127,6 +132,7 @@ const moves: readonly Move[] = [
   { kind: 'lstm', make: ranked(1, cell) },
   { kind: 'gru', make: ranked(1, cell) },
   { kind: 'add', make: pair },
+  { kind: 'partial-add', make: placedAlike },
   { kind: 'multiply', make: pair },
   { kind: 'concat', make: joined },
   { kind: 'max-pool', make: placed(window) },

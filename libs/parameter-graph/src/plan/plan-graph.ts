@@ -114,7 +114,7 @@ export class FlowPlanner {
 
   /** Edges of value 1 from each node of a value to its counterpart. */
   connect(layer: FlowLayer, from: readonly Carrier[], to: readonly Carrier[]): void {
-    const kind = layer.kind === 'add' ? 'residual' : 'identity';
+    const kind = layer.kind === 'add' || layer.kind === 'partial-add' ? 'residual' : 'identity';
     to.forEach(({ key, group }, segment) => {
       const source = findCarrier(from, key, segment);
       if (source === undefined || source === group) return;
@@ -130,6 +130,7 @@ export class FlowPlanner {
 
   /** A layer without parameters: it joins values, or hands one on. */
   #pass(layer: FlowLayer): readonly Carrier[] {
+    if (layer.kind === 'partial-add') return this.#join(layer, layer.inputs.slice(0, 1));
     const inputs = layer.inputs.map((name) => this.carriers(name));
     const wanted = valueFactors(this.labels, this.value(layer.output).label).map(productKey);
     const fits = (carriers: readonly Carrier[]) =>
@@ -159,11 +160,11 @@ export class FlowPlanner {
     return output;
   }
 
-  /** A sum lies on the nodes of the last input that nothing else reads; the other inputs lead there. */
-  #join(layer: FlowLayer): readonly Carrier[] {
+  /** A sum lies on the nodes of the last of the candidates that nothing else reads; the other inputs lead there. */
+  #join(layer: FlowLayer, candidates = layer.inputs): readonly Carrier[] {
     const usable = (name: string) =>
       this.exclusive(name) && (!this.exact || this.value(name).activation.kind === 'identity');
-    const main = layer.inputs.toReversed().find(usable);
+    const main = candidates.toReversed().find(usable);
     const output =
       main === undefined
         ? this.#newCarriers(this.value(layer.output), this.depthOf(layer.inputs) + 1)
