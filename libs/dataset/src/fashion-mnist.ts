@@ -55,5 +55,6 @@ export const fashionMnist: ImageSetReader = {
   name: 'fashion-mnist',
   classes: ['T-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'],
   sizes: { train: 60_000, test: 10_000 },
+  shape: [28, 28],
   load: (part) => loadFashionMnist(part),
 };

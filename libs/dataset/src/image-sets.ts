@@ -1,9 +1,11 @@
 /** @file The image sets that there are; a new one is a file and a line here. */
+import { cifar10 } from './cifar-10.ts';
 import { fashionMnist } from './fashion-mnist.ts';
 import type { ImageSet, ImageSetReader } from './image-set.ts';
 import { mnist } from './mnist.ts';
+import { svhn } from './svhn.ts';
 
-const readers: readonly ImageSetReader[] = [mnist, fashionMnist];
+const readers: readonly ImageSetReader[] = [mnist, fashionMnist, cifar10, svhn];
 
 export const imageSetNames = (): string[] => readers.map(({ name }) => name);
 

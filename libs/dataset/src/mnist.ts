@@ -49,5 +49,6 @@ export const mnist: ImageSetReader = {
   name: 'mnist',
   classes: [...'0123456789'],
   sizes: { train: 60_000, test: 10_000 },
+  shape: [28, 28],
   load: (part) => loadMnist(part),
 };

@@ -80,6 +80,6 @@ test('sets are found by name', () => {
   expect(loadImageSet('mnist', 'test').classes).toHaveLength(10);
   expect(imageSetReader('fashion-mnist').classes[9]).toBe('ankle boot');
   expect(() => loadImageSet('minst', 'test')).toThrow(
-    "imageSetReader: name must be one of mnist, fashion-mnist, got 'minst'",
+    "imageSetReader: name must be one of mnist, fashion-mnist, cifar-10, svhn, got 'minst'",
   );
 });

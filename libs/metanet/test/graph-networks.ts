@@ -1,5 +1,5 @@
 /** @file Networks whose graphs have every kind of block: with heads, groups, gates, places, tables and shared weights. */
-import { defineArchitecture, deepSets, rnn, vit } from '@weightspace/architecture';
+import { defineArchitecture, deepSets, parkCnn, rnn, vit } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
 
 import { inputsOf } from './support/inputs.ts';
@@ -60,6 +60,16 @@ const cells = network('cells', { size: 3, positions: [4] }, [
   { name: 'r', kind: 'rnn', size: 2, gives: 'last' },
   { name: 'y', kind: 'linear', size: 2 },
 ]);
+const park = parkCnn({
+  input: { size: 2, positions: [5, 4] },
+  layers: [
+    { channels: 3, kernel: 3, activation: 'relu' },
+    { channels: 4, kernel: 1, activation: 'tanh' },
+    { channels: 5, kernel: 3, activation: 'gelu', residual: 0 },
+    { channels: 3, kernel: 1, activation: 'sigmoid', residual: 0 },
+  ],
+  outputs: 3,
+});
 
 export const graphNetworks: { readonly [name: string]: Architecture } = {
   ...Object.fromEntries(Object.values(inputsOf).flatMap((list) => list.map((a, i) => [`${a.name} ${i}`, a]))),
@@ -71,4 +81,5 @@ export const graphNetworks: { readonly [name: string]: Architecture } = {
   queries,
   tied,
   cells,
+  park,
 };

@@ -43,7 +43,8 @@ const english = (n: number): string => n.toLocaleString('en');
  * @throws {RangeError} when the set doesn't have as many, or there are none
  */
 export function membersOf({ zoo, train, validation, test }: ZooPlan): Member[] {
-  const { sizes } = imageSetReader(zoo.set);
+  const { sizes, shape } = imageSetReader(zoo.set);
+  if (shape.length !== 2) throw new RangeError(`membersOf: SIREN zoos are of grey images, ${zoo.set} is in colour`);
   if (train + validation > sizes.train || test > sizes.test) {
     throw new RangeError(
       `membersOf: ${zoo.set} has ${english(sizes.train)} ${zoo.images} for training and validation and ${english(sizes.test)} for testing, asked for ${train} + ${validation} and ${test}`,

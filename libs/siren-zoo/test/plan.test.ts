@@ -34,8 +34,11 @@ describe('a plan', () => {
     expect(() => membersOf({ ...plan, train: 0, validation: 0, test: 0 })).toThrow(
       'membersOf: a zoo needs digits, asked for 0 + 0 and 0; give --train, --validation or --test',
     );
+    expect(() => membersOf({ ...plan, zoo: { ...zoo, set: 'svhn' } })).toThrow(
+      'membersOf: SIREN zoos are of grey images, svhn is in colour',
+    );
     expect(() => membersOf({ ...plan, zoo: { ...zoo, set: 'minst' } })).toThrow(
-      "imageSetReader: name must be one of mnist, fashion-mnist, got 'minst'",
+      "imageSetReader: name must be one of mnist, fashion-mnist, cifar-10, svhn, got 'minst'",
     );
   });
 });
