@@ -48,9 +48,12 @@ describe('readSvhn', () => {
     ],
     [
       'complex.mat',
-      /complex.mat at inflated byte 0: expected X to be an array of real numbers, found class 6, complex/,
+      /complex.mat at inflated byte 0: expected X to be an array of real numbers of at most 32 bits, or doubles, found class 6, complex/,
     ],
-    ['text.mat', /text.mat at inflated byte 0: expected X to be an array of real numbers, found class 4/],
+    [
+      'text.mat',
+      /text.mat at inflated byte 0: expected X to be an array of real numbers of at most 32 bits, or doubles, found class 4/,
+    ],
   ])('refuses %s', (name, text) => {
     expect(() => readSvhn(...fixture(name))).toThrow(DatasetError);
     expect(() => readSvhn(...fixture(name))).toThrow(text);
