@@ -88,6 +88,21 @@ describe('trainLoop', () => {
     expect(again.curve).toEqual(whole.curve);
   });
 
+  const keepLargest = (state: LoopState, { epoch, ...point }: LoopMetrics & { readonly epoch: number }): LoopState =>
+    point['train/loss']! > (state['best']?.['loss']?.data[0] ?? 0)
+      ? { ...state, best: { loss: ndarray([point['train/loss']!], [1]), epoch: ndarray([epoch], [1]) } }
+      : state;
+  test.each([2, 4])('what it chose is there after a stop right after epoch %i / 2', async (stopAt) => {
+    const whole = await trainLoop(loop(stageOf().stage, { choose: keepLargest }));
+    expect(whole.state['best']!['epoch']!.data[0]).toBe(1);
+    const first = stageOf(stopAt);
+    await expect(trainLoop(loop(first.stage, { choose: keepLargest }))).rejects.toThrow('stopped');
+    const saved = JSON.parse(JSON.stringify(first.kept()!.json)) as never;
+    const from = { arrays: first.kept()!.arrays, json: saved };
+    const again = await trainLoop(loop(stageOf(Infinity, from).stage, { choose: keepLargest }));
+    expect(again.state).toEqual(whole.state);
+  });
+
   test('says at which step the loss was lost, and when a batch is too large', async () => {
     const broken = loop(stageOf().stage, {
       step: (state) => Promise.resolve({ state, metrics: { loss: NaN } }),

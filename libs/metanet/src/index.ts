@@ -138,4 +138,5 @@ export {
 } from './registry.ts';
 export type { InputFamily, MetanetKind, Setting, Settings } from './registry.ts';
 export { measureColumns, standardize } from './layers/standardize.ts';
-export { statNn, weightStatistics } from './families/baselines/stat-nn.ts';
+export { statNn } from './families/baselines/stat-nn.ts';
+export { measureStatistics, weightStatistics } from './families/baselines/weight-statistics.ts';

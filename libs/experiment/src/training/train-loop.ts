@@ -51,6 +51,13 @@ export interface TrainLoop {
   ) => Promise<{ readonly state: LoopState; readonly metrics: LoopMetrics }>;
   /** What is measured after an epoch; called after every one, so that it may choose. */
   readonly evaluate?: (state: LoopState, epoch: number) => Promise<LoopMetrics>;
+  /**
+   * What the state becomes after that, such as one that keeps the best parameters so far in a group of its own.
+   *
+   * @param state may be overwritten by later steps: copy what shall be kept
+   * @param point of the curve
+   */
+  readonly choose?: (state: LoopState, point: LoopMetrics & { readonly epoch: number }) => LoopState;
   readonly log: (metrics: LoopMetrics, step: number) => void;
   readonly progress: (total: number, done: number) => Progress;
 }
@@ -100,7 +107,10 @@ export async function trainLoop(loop: TrainLoop): Promise<LoopResult> {
     state = done.state;
     at = advance(at, done.metrics, (performance.now() - started) / 1e3);
     loop.log({ 'train/step-loss': done.metrics['loss']! }, at.step);
-    if (at.step % perEpoch === 0) at = await endEpoch(loop, at, perEpoch, state);
+    if (at.step % perEpoch === 0) {
+      at = await endEpoch(loop, at, perEpoch, state);
+      state = loop.choose?.(state, at.curve.at(-1)!) ?? state;
+    }
     progress.update(at.step, `loss ${latestLoss(at, perEpoch).toPrecision(3)}`);
     const [now, there] = [state, at];
     await stage.safePoint(() => ({ arrays: pack(now), json: there as unknown as Json }) as Snapshot);

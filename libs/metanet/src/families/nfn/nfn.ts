@@ -12,7 +12,7 @@ import { measureColumns } from '../../layers/standardize.ts';
 import { MetanetError } from '../../metanet.ts';
 import type { Editor, Metanet } from '../../metanet.ts';
 import type { MetanetKind } from '../../registry.ts';
-import { measureStatistics, STATISTICS, weightStatistics } from '../baselines/stat-nn.ts';
+import { measureStatistics, STATISTICS, weightStatistics } from '../baselines/weight-statistics.ts';
 import { bodyOf, fixedSpaces } from './body.ts';
 import { nfnSettings } from './settings.ts';
 import type { NfnSettings } from './settings.ts';
