@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import {
   ArchitectureError,
+  cnn,
   defineArchitecture,
   initializations,
   initialize,
@@ -62,6 +63,43 @@ describe('initialize', () => {
     expect(rms(params, 'layer1.weight') / deviation).toBeCloseTo(1, 1);
     expect(isZero(params, 'layer1.bias')).toBe(true);
     if (init.endsWith('uniform')) expectUniform(params, 'layer1.weight', deviation * Math.sqrt(3));
+  });
+  test.each([
+    ['he-normal', Math.sqrt(2 / 3), 2 / 0.8796256610342398],
+    ['glorot-normal', Math.sqrt(2 / 8), 2 / 0.8796256610342398],
+    ['truncated-normal', 0.8796256610342398, 2 / 0.8796256610342398],
+    ['normal', 1, Infinity],
+  ])(
+    "'%s' has its published spread whatever the activation, within its bounds, and biases of 0",
+    (init, deviation, most) => {
+      for (const activation of ['tanh', 'relu'] as const) {
+        const params = many(mlp({ sizes: [3, 5, 2], activation }), init);
+        expect(rms(params, 'layer1.weight') / deviation).toBeCloseTo(1, 1);
+        expect(reach(params, 'layer1.weight') / deviation).toBeLessThanOrEqual(most * (1 + 1e-6));
+        expect(reach(params, 'layer1.weight') / deviation).toBeGreaterThan(2.1);
+        expect(isZero(params, 'layer1.bias')).toBe(true);
+      }
+    },
+  );
+  test("'orthogonal' has orthonormal rows, or columns where there are fewer, over all of a kernel", () => {
+    const network = cnn({ input: { positions: [4, 4], size: 2 }, features: [5, 20], outputs: 3 });
+    const params = initialize(network, stream('orthogonal'), { init: 'orthogonal' });
+    for (const [name, rowCount] of [
+      ['conv1.weight', 5],
+      ['conv2.weight', 20],
+      ['fc1.weight', 3],
+    ] as const) {
+      const w = params[name]!.data;
+      const columns = w.length / rowCount;
+      const product = (i: number, j: number) =>
+        Array.from({ length: columns }, (_, k) => w[i * columns + k]! * w[j * columns + k]!).reduce((a, b) => a + b);
+      for (let i = 0; i < rowCount; i++)
+        for (let j = 0; j <= i; j++) expect(product(i, j)).toBeCloseTo(Number(i === j), 5);
+    }
+    const tall = initialize(mlp({ sizes: [2, 6, 1] }), stream('tall'), { init: 'orthogonal' })['layer1.weight']!.data;
+    const along = (a: number, b: number) =>
+      Array.from({ length: 6 }, (_, r) => tall[2 * r + a]! * tall[2 * r + b]!).reduce((x, y) => x + y);
+    expect([along(0, 0), along(0, 1), along(1, 1)].map((v) => Math.round(v * 1e5) / 1e5 + 0)).toEqual([1, 0, 1]);
   });
   test("defaults to 'siren' where there is a sine, else to 'torch-linear'", () => {
     const plain = mlp({ sizes: [3, 5, 2] });

@@ -1,19 +1,21 @@
 import { tf } from '@weightspace/compute';
+import type { Tensor } from '@weightspace/compute';
 
 import { withNetworks } from '../stacked.ts';
 import { registerLayerKind } from './layer-kind.ts';
 import type { LayerKind } from './layer-kind.ts';
-import { alongChannels, declareNorm, normSettings, perChannel, scaleAndShift } from './norms.ts';
+import { alongChannels, declareNorm, normSettings, perChannel, scaleAndShift, standardize } from './norms.ts';
 
 /**
- * weight · (x − running_mean) / √(running_var + ε) + bias, channel by channel: as a trained network is run.
+ * weight · (x − running_mean) / √(running_var + ε) + bias, channel by channel: as a trained network is run. In training
+ * mean and variance are those of the batch.
  *
  * Settings: epsilon (1e-5), affine (true: it has weight and bias).
  * Symmetry: the channels' order, shared by input and output; scale, shift and statistics go with them. Sign and scale are
  * broken: a channel could change them before the norm and have them undone by its statistics (but for ε), or after it by
  * weight and bias; neither is used.
  * Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 2; names of PyTorch `nn.BatchNorm2d`.
- * Departs: statistics are parameters of kind 'statistic' and are never updated.
+ * Departs: statistics are parameters of kind 'statistic' and are updated by who trains (`batchStatistics`).
  */
 export const batchNorm: LayerKind = {
   kind: 'batch-norm',
@@ -26,12 +28,32 @@ export const batchNorm: LayerKind = {
         perChannel(name, 'statistic', context.inputs[0]!.label, name === 'running_mean' ? 'zeros' : 'ones'),
       ),
     ),
-  apply: (layer, params, [x], gain, { inputs }) => {
+  apply: (layer, params, [x], gain, { inputs, count, statistics }) => {
     const { positions } = inputs[0]!;
+    const stacked = withNetworks(x!, positions);
+    const epsilon = layer['epsilon'] as number;
+    if (statistics) {
+      const axes = stacked.shape.slice(1, -1).map((_, i) => i + 1);
+      record(statistics, layer.name, stacked, axes, count);
+      return scaleAndShift(standardize(stacked, axes, epsilon), params, gain, positions);
+    }
     const { running_mean: mean, running_var: variance } = params;
-    const deviation = tf.sqrt(tf.add(variance!, layer['epsilon'] as number));
-    const centred = tf.sub(withNetworks(x!, positions), alongChannels(mean!, positions));
+    const deviation = tf.sqrt(tf.add(variance!, epsilon));
+    const centred = tf.sub(stacked, alongChannels(mean!, positions));
     return scaleAndShift(tf.div(centred, alongChannels(deviation, positions)), params, gain, positions);
   },
 };
 registerLayerKind(batchNorm);
+
+function record(into: Record<string, Tensor>, name: string, x: Tensor, axes: number[], count: number): void {
+  const mean = tf.mean(x, axes, true);
+  const points = axes.reduce((n, axis) => n * x.shape[axis]!, 1);
+  const variance = tf.mul(tf.mean(tf.square(tf.sub(x, mean)), axes, true), points / Math.max(1, points - 1));
+  for (const [key, value] of [
+    ['running_mean', mean],
+    ['running_var', variance],
+  ] as const) {
+    const flat: Tensor = tf.reshape(value, [x.shape[0]!, x.shape.at(-1)!]);
+    into[`${name}.${key}`] = x.shape[0] === count ? flat : tf.tile(flat, [count, 1]);
+  }
+}

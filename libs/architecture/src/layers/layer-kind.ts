@@ -96,6 +96,8 @@ export interface ApplyContext {
   readonly inputs: readonly { readonly size: number; readonly positions: readonly number[] }[];
   /** Positions and channels of the output. */
   readonly output: { readonly size: number; readonly positions: readonly number[] };
+  /** In training: takes what parameters of kind 'statistic' are to follow, by their full names; absent otherwise. */
+  readonly statistics?: Record<string, Tensor>;
 }
 
 export interface LayerKind {
