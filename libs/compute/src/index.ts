@@ -43,6 +43,7 @@ export type { Benchmark, Prepared, TorchRun } from './testing/benchmark.ts';
 export { deadInputs, gradientError } from './testing/gradient-checks.ts';
 export { stackedConv2d } from './stacked/stacked-conv2d.ts';
 export type { StackedConv2dOptions } from './stacked/stacked-conv2d.ts';
+export { stackedConv2dChannelsLast } from './stacked/stacked-conv2d-channels-last.ts';
 export { stackedLinear } from './stacked/stacked-linear.ts';
 export { openOnnx, OnnxRunError, runOnnx } from './onnx/run-onnx.ts';
 export type { OnnxArray, OnnxData, OnnxElementType, OnnxInput, OnnxRunner } from './onnx/run-onnx.ts';

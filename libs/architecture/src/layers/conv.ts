@@ -1,4 +1,4 @@
-import { stackedConv2d, tf } from '@weightspace/compute';
+import { stackedConv2d, stackedConv2dChannelsLast, tf } from '@weightspace/compute';
 import type { Tensor } from '@weightspace/compute';
 
 import { ArchitectureError } from '../architecture-error.ts';
@@ -40,9 +40,10 @@ const conv = (axes: 1 | 2 | 3): LayerKind => ({
   declare,
   apply: (layer, { weight, bias }, [x], gain, { count, inputs }) => {
     const scaled = (t: Tensor) => (gain === 1 ? t : tf.mul(t, gain));
-    const stacked = stackShared(x!, inputs[0]!.positions, count);
+    // Two axes are left as they come: what all networks share is then read once for all.
+    const own = axes === 2 ? x! : stackShared(x!, inputs[0]!.positions, count);
     const run = axes === 1 ? conv1d : axes === 2 ? conv2d : conv3d;
-    return run(stacked, scaled(weight!), bias && scaled(bias), settingsOf(layer));
+    return run(own, scaled(weight!), bias && scaled(bias), settingsOf(layer));
   },
 });
 registerLayerKind(conv(1));
@@ -125,20 +126,22 @@ function withMultiplier(layer: LayerSpec, m: number, channels: Label, labels: De
   });
 }
 
-/** @param x `[N, P, H, W, C]` @returns `[N, P, H', W', O]` */
+/** @param x `[N, P, H, W, C]`, or `[P, H, W, C]` where all networks share it @returns `[N, P, H', W', O]` */
 function conv2d(x: Tensor, weight: Tensor, bias: Tensor | undefined, settings: ConvSettings): Tensor {
   const { groups, strides, padding, dilations } = settings;
-  const [N, P, H, W, C] = x.shape as [number, number, number, number, number];
-  const [, O, each, K, L] = weight.shape as [number, number, number, number, number];
-  const images = tf.reshape(tf.transpose(x, [1, 0, 4, 2, 3]), [P, N * C, H, W]);
-  const kernels = tf.reshape(weight, [N * groups, O / groups, each, K, L]);
-  const shifts = bias && tf.reshape(bias, [N * groups, O / groups]);
   const [top, left] = padding as [number, number];
-  const y = stackedConv2d(images, kernels, shifts, {
+  const options = {
     strides: strides as [number, number],
-    pads: [top, left, top, left],
+    pads: [top, left, top, left] as const,
     dilations: dilations as [number, number],
-  });
+  };
+  if (groups === 1) return stackedConv2dChannelsLast(x, weight, bias, options);
+  const [N, O, each, K, L] = weight.shape as [number, number, number, number, number];
+  const own = stackShared(x, x.shape.slice(-3, -1), N);
+  const [, P, H, W, C] = own.shape as [number, number, number, number, number];
+  const images = tf.reshape(tf.transpose(own, [1, 0, 4, 2, 3]), [P, N * C, H, W]);
+  const kernels = tf.reshape(weight, [N * groups, O / groups, each, K, L]);
+  const y = stackedConv2d(images, kernels, bias && tf.reshape(bias, [N * groups, O / groups]), options);
   const [, , height, width] = y.shape as [number, number, number, number];
   return tf.transpose(tf.reshape(y, [P, N, O, height, width]), [1, 0, 3, 4, 2]);
 }

@@ -8,6 +8,7 @@ import { writeOnnx } from '../trace/onnx-writer.ts';
 import { productFlops } from '../trace/product-flops.ts';
 import { emptyPlaces, isNdArray, isTensor, LeafError, leaves, mapTree } from '../tree.ts';
 import type { Leaf, Outside } from '../tree.ts';
+import { channelBlock } from './channel-block.ts';
 import { ArgumentError, checkArguments } from './check-arguments.ts';
 import { checkDevice, deviceSettings, eagerBackend } from './device.ts';
 import type { Device, DeviceSettings } from './device.ts';
@@ -72,8 +73,9 @@ export function compile<A extends readonly unknown[], R>(
   const spent = { nodes: 0, flops: 0, traceSeconds: 0, sessionSeconds: 0 };
 
   async function build(args: readonly unknown[], settings: DeviceSettings): Promise<Program> {
+    const block = settings.device === 'cpu' ? await channelBlock() : 0;
     const started = performance.now();
-    const traced = trace(fn as (...args: never[]) => unknown, args, name);
+    const traced = trace(fn as (...args: never[]) => unknown, args, name, block);
     const { bytes, names } = writeOnnx(traced, name, { sentinel: SENTINEL });
     const written = performance.now();
     const session = await Session.load(name, bytes, { ...settings, profile: options.profile });

@@ -3,19 +3,31 @@ import type { DType } from '../nd-array.ts';
 import { sizeOf } from '../nd-array.ts';
 import { broadcastShape, elementsOf, isUniform, sameShape, unexpanded, uniformOf } from './graph.ts';
 import type { Attributes, Graph, Value, ValueType } from './graph.ts';
+import { positiveAsNumber, withRelu } from './rectified.ts';
 
 /** Writes operations into one graph. */
 export class Builder {
   readonly graph: Graph;
+  /** Channels that ONNX Runtime's convolutions on blocked images take at once on this machine; 0 where there are none. */
+  readonly block: number;
+  /** Values that are other views of blocked images; what is computed elementwise from them is computed on these. */
+  readonly #blocked = new Map<Value, Value>();
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, block = 0) {
     this.graph = graph;
+    this.block = block;
   }
 
-  /** An operation on one operand that keeps its shape. Broadcasts move behind it. */
+  /** An operation on one operand that keeps its shape. Broadcasts move behind it, and so do views of blocked images. */
   unary(op: string, x: Value, type: ValueType = x.type, attributes: Attributes = {}): Value {
     const small = unexpanded(x);
     if (small !== x) return this.expand(this.unary(op, small, type, attributes), x.shape);
+    const images = this.#blocked.get(x);
+    if (images && this.#mayCompute(op, x)) {
+      return this.fromBlocked(this.unary(op, images, type, attributes), x.shape.at(-1)!);
+    }
+    const joined = op === 'Relu' ? withRelu(this.graph, x) : op === 'Cast' ? positiveAsNumber(this.graph, x, type) : x;
+    if (joined !== x) return this.reshape(joined, x.shape);
     return this.graph.add(op, [x], { shape: x.shape, type }, attributes);
   }
 
@@ -24,9 +36,66 @@ export class Builder {
     const shape = broadcastShape(a.shape, b.shape);
     const identity = this.#withoutEffect(op, a, b, shape);
     if (identity) return identity;
+    const images = this.#blockedOperands(op, [a, b], shape);
+    if (images) return this.fromBlocked(this.binary(op, images[0]!, images[1]!, type), shape.at(-1)!);
     const [p, q] = [this.#smallest(a), this.#smallest(b)];
     const made = this.graph.add(op, [p, q], { shape: broadcastShape(p.shape, q.shape), type });
     return this.expand(made, shape);
+  }
+
+  /**
+   * Images of N networks in the layout of ONNX Runtime's fastest convolutions, seen as the layers see them.
+   *
+   * @param images `[P, N, C / block, H, W, block]`; channels above C may hold any finite numbers
+   * @returns `[N, P, H, W, C]`
+   */
+  fromBlocked(images: Value, channels: number): Value {
+    const [P, N, blocks, H, W, block] = images.shape as [number, number, number, number, number, number];
+    const all = this.reshape(this.transpose(images, [1, 0, 3, 4, 2, 5]), [N, P, H, W, blocks * block]);
+    const view = this.slice(all, [0, 0, 0, 0, 0], [N, P, H, W, channels]);
+    this.#blocked.set(view, images);
+    return view;
+  }
+
+  /** The other way: `[N, P, H, W, C]` as `[P, N, C / block, H, W, block]`, filled up with zeros. */
+  toBlocked(x: Value): Value {
+    const known = this.#blocked.get(x);
+    if (known) return known;
+    const [N, P, H, W, C] = x.shape as [number, number, number, number, number];
+    const blocks = Math.ceil(C / this.block);
+    const full = this.pad(x, [0, 0, 0, 0, 0], [0, 0, 0, 0, blocks * this.block - C]);
+    return this.transpose(this.reshape(full, [N, P, H, W, blocks, this.block]), [1, 0, 4, 2, 3, 5]);
+  }
+
+  /** Where one operand is a view of blocked images: all of them as such. */
+  #blockedOperands(op: string, operands: readonly Value[], shape: readonly number[]): readonly Value[] | undefined {
+    const view = operands.find((x) => this.#blocked.has(x) && sameShape(x.shape, shape));
+    if (!view || !this.#mayCompute(op, view)) return undefined;
+    return operands.map((x) => {
+      const small = this.#smallest(x);
+      if (small.shape.length === 0) return small;
+      const padded = this.reshape(small, [...Array<number>(shape.length - small.shape.length).fill(1), ...small.shape]);
+      if (padded.shape.at(-1) !== 1 || shape.at(-1) === 1) return this.toBlocked(padded);
+      return this.reshape(this.transpose(padded, [1, 0, 4, 2, 3]), [
+        padded.shape[1]!,
+        padded.shape[0]!,
+        1,
+        ...padded.shape.slice(2),
+      ]);
+    });
+  }
+
+  /** Where there are more channels than the view shows, the operation must make finite numbers of them. */
+  #mayCompute(op: string, view: Value): boolean {
+    const images = this.#blocked.get(view)!;
+    return TAME.has(op) || images.shape[2]! * images.shape[5]! === view.shape[4];
+  }
+
+  /** Zeros in front of and behind each axis; where negative, what is there is cut off. */
+  pad(x: Value, before: readonly number[], after: readonly number[]): Value {
+    if ([...before, ...after].every((n) => n === 0)) return x;
+    const shape = x.shape.map((size, axis) => size + before[axis]! + after[axis]!);
+    return this.graph.add('Pad', [x, this.graph.integers([...before, ...after])], { shape, type: x.type });
   }
 
   /** x·1, x/1, x+0, x−0 are x; x·0 stays, since 0·NaN is NaN. */
@@ -120,6 +189,8 @@ export class Builder {
 
   where(condition: Value, a: Value, b: Value): Value {
     const shape = broadcastShape(broadcastShape(condition.shape, a.shape), b.shape);
+    const images = this.#blockedOperands('Where', [condition, a, b], shape);
+    if (images) return this.fromBlocked(this.where(images[0]!, images[1]!, images[2]!), shape.at(-1)!);
     // ONNX Runtime selects among numbers only.
     if (a.type === 'bool')
       return this.cast(this.where(condition, this.cast(a, 'int32'), this.cast(b, 'int32')), 'bool');
@@ -219,6 +290,14 @@ export class Builder {
     return this.reshape(this.expand(scaled, before), shape);
   }
 }
+
+/** Operations that make finite numbers of all finite numbers. */
+const TAME = new Set(
+  (
+    'Abs Add Cast Cos Elu Equal Erf Greater GreaterOrEqual HardSigmoid LeakyRelu Less LessOrEqual Max Min Mul Neg Not ' +
+    'Relu Sigmoid Sign Sin Softplus Softsign Sub Tanh Where'
+  ).split(' '),
+);
 
 export const onnxType: Record<ValueType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 

@@ -65,7 +65,13 @@ export function writeOnnx(
   const model = create(ModelProtoSchema, {
     irVersion: 9n,
     producerName: 'weightspace',
-    opsetImport: [{ domain: '', version: OPSET }],
+    opsetImport: [
+      { domain: '', version: OPSET },
+      // Domains of ONNX Runtime's own operators have one version.
+      ...[...new Set(traced.nodes.map(({ domain }) => domain))]
+        .filter((domain) => domain !== '')
+        .map((domain) => ({ domain, version: 1n })),
+    ],
     graph,
   });
   const names = {
