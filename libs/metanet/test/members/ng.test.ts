@@ -53,7 +53,7 @@ describeMember('ng-t', {
     edgesHidden: 13,
     dropout: 0,
   },
-  variants: [{ dropout: 0.3, pairs: 'edges', pool: 'mean', reversed: true }],
+  variants: [{ dropout: 0.3, pairs: 'edges', pool: 'mean', reversed: true }, { pairs: 'edges' }],
   wide: { nodes: 16, edges: 3, attention: 4, edgesHidden: 6, head: [40] },
   actOnNoise: movePairs,
 });

@@ -89,7 +89,8 @@ export function runStack(
   for (let i = 1; i <= depth; i++) {
     const rows = i === depth && wanted ? { rows: wanted } : {};
     const asked = wanted && i === depth && i === 1 ? rowsOfPairs(e, wanted) : e;
-    x = updateNodes(params, `layer${i}`, x, asked, { heads, ...(mask ? { mask } : {}), ...common, ...rows });
+    const seen = mask && wanted && i === depth ? rowsOfPairs(mask, wanted) : mask;
+    x = updateNodes(params, `layer${i}`, x, asked, { heads, ...(seen ? { mask: seen } : {}), ...common, ...rows });
     if (i === depth && !given.edges) break;
     const own = i === depth - 1 && wanted && !given.edges ? { rows: wanted } : {};
     e = updateEdges(params, `layer${i}`, x, e, { ...common, ...own });
