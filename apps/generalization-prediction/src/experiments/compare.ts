@@ -1,0 +1,107 @@
+/** @file The experiment `compare`: all models that take a zoo. */
+import { defineExperiment } from '@weightspace/experiment';
+import type { RunContext } from '@weightspace/experiment';
+
+import { estimateLead } from '../evaluation/measures.ts';
+import { recipesFor } from '../models/models.ts';
+import { recipes } from '../models/recipes.ts';
+import { comparisonPlot } from '../report/plots.ts';
+import { estimateText, tableAsCsv, tableAsMarkdown } from '../report/table.ts';
+import type { Task, TrainingSettings } from '../training/train-predictor.ts';
+import { loadTask, recipe, trainingFor } from './common.ts';
+import type { SharedSettings } from './common.ts';
+import {
+  descriptions,
+  problemOfModels,
+  problemOfSeeds,
+  seeds,
+  shared,
+  sharedTraining,
+  trainingRules,
+  zooConfigurations,
+} from './settings.ts';
+import { boundVerdicts, describeTask, intervalStream, judged, metricsOf, rowsOf, runStudy, verdict } from './study.ts';
+import type { Outcome } from './study.ts';
+
+const config = { ...shared, models: Object.keys(recipes) as readonly string[], seeds, training: sharedTraining };
+
+export const generalizationComparison = defineExperiment({
+  name: 'generalization-comparison',
+  claim:
+    "The best metanet on cnn-zoo has Kendall's τ ≥ 0.92 and an interval above StatNN's; refuted when it hasn't. On zoos of " +
+    'several architectures graph metanets are above StatNN by 0.05.',
+  config,
+  configurations: {
+    quick: { models: ['stat-nn', 'deep-sets', 'ng-gnn'], seeds: [0], training: { epochs: 5, looks: 5 } },
+    full: zooConfigurations['cnn-zoo'],
+    ...zooConfigurations,
+  } as never,
+  rules: trainingRules,
+  check: (own: { readonly seeds: readonly number[]; readonly models: readonly string[] }) =>
+    problemOfModels(own.models) ?? problemOfSeeds(own.seeds),
+  descriptions,
+  run,
+});
+
+export interface ComparisonSettings extends SharedSettings {
+  readonly models: readonly string[];
+  readonly seeds: readonly number[];
+  readonly training: TrainingSettings;
+}
+
+async function run(context: RunContext) {
+  const settings = context.config as unknown as ComparisonSettings;
+  const task = await loadTask(context, settings);
+  context.say(describeTask(task));
+  const outcomes: Outcome[] = [];
+  for (const name of modelsOf(context, task, settings.models)) {
+    const training = trainingFor(name, settings.training);
+    outcomes.push(await runStudy(context, { name, model: recipe(name), training, task, seeds: settings.seeds }));
+    const { estimates } = verdict(context, task, outcomes.at(-1)!, 'test', 200);
+    context.say(`${name}: Kendall's τ ${estimateText(estimates['kendall-tau'])}`);
+  }
+  const verdicts = outcomes.map((outcome) => verdict(context, task, outcome, 'test', settings.samples));
+  const known = boundVerdicts(context, task, settings.target, 'test', settings.samples);
+  const leads = leadsOver(context, task, outcomes, settings.samples);
+  const markdown = tableAsMarkdown([...verdicts, ...known]);
+  context.say(`\n${markdown}\n`);
+  for (const lead of leads) context.say(lead);
+  context.writeArtifact('comparison.md', `${markdown}\n\n${leads.map((lead) => `- ${lead}`).join('\n')}\n`);
+  context.writeArtifact('comparison.csv', tableAsCsv([...verdicts, ...known]));
+  const test = rowsOf(task.parts, 'test').length.toLocaleString('en');
+  await context.savePlot(
+    'comparison',
+    await comparisonPlot("Kendall's τ on the test runs", `${test} rows; 95 % intervals over runs`, [
+      ...verdicts,
+      ...known,
+    ]),
+    'Means over seeds; intervals by drawing the test runs anew.',
+  );
+  const best = verdicts.reduce((a, b) => (tau(b) > tau(a) ? b : a));
+  return {
+    metrics: { 'best/test/kendall-tau': tau(best), models: verdicts.length },
+    baselines: Object.fromEntries([...verdicts, ...known].map((own) => [own.model, metricsOf(own)])),
+  };
+}
+
+const tau = ({ estimates }: { readonly estimates: { readonly 'kendall-tau': { readonly value: number } } }): number =>
+  estimates['kendall-tau'].value;
+
+/** Those that take the zoo; the others are named. */
+export function modelsOf(context: RunContext, { rows }: Task, models: readonly string[]): readonly string[] {
+  const { taken, left } = recipesFor(rows, models);
+  if (left.length > 0) context.say(`left out, since they take one architecture: ${left.join(', ')}`);
+  return taken;
+}
+
+/** How far each model is above StatNN, on the same samples of runs. */
+function leadsOver(context: RunContext, task: Task, outcomes: readonly Outcome[], samples: number): string[] {
+  const base = outcomes.find(({ name }) => name === 'stat-nn');
+  if (!base) return [];
+  return outcomes
+    .filter((outcome) => outcome !== base)
+    .map((outcome) => {
+      const [a, b] = [outcome, base].map((own) => judged(task, own, 'test'));
+      return `Kendall's τ of ${outcome.name} less that of stat-nn: ${estimateText(estimateLead(a!, b!, intervalStream(context), samples))}`;
+    });
+}
