@@ -1,5 +1,4 @@
 /** @file What tells nodes and edges apart besides their values, as whole numbers for embeddings; 0 is "none". */
-import { activationKinds } from '@weightspace/architecture';
 import type { EdgeKind, GraphStructure, NodeKind, PlaceAxis, StructureBlock } from '@weightspace/parameter-graph';
 
 /**
@@ -53,6 +52,8 @@ const EDGE_KINDS: readonly EdgeKind[] = [
   'order',
   'tied',
 ];
+/** Those that come with the architectures; others are 0, since ids must not depend on what else was registered before. */
+const ACTIVATIONS = ['identity', 'relu', 'leaky-relu', 'tanh', 'sigmoid', 'gelu', 'silu', 'sine'];
 const PLACE_KINDS = ['kernel', 'gate', 'position', 'token', 'index'];
 /** Parts of an attention layer, of an equivariant linear one, and of a recurrent one. */
 const PARTS: readonly (readonly [RegExp, string])[] = [
@@ -68,7 +69,7 @@ const MOST_SEGMENTS = 3;
 /** How many ids there are of the attributes that don't depend on the network; with 0. */
 export const KNOWN_IDS = {
   nodeKind: NODE_KINDS.length + 1,
-  activation: activationKinds().length + 1,
+  activation: ACTIVATIONS.length + 1,
   edgeKind: EDGE_KINDS.length + 1,
   part: PARTS.length + MOST_SEGMENTS + 1,
   placeKind: PLACE_KINDS.length + 2,
@@ -91,7 +92,7 @@ export function nodeAttributes({ groups }: GraphStructure): NodeIds[] {
       kind: one(NODE_KINDS.indexOf(kind) + 1),
       layer: one(depth + 1),
       index: fixed ? Int32Array.from({ length: size }, (_, i) => first + i + 1) : one(0),
-      activation: one(activationKinds().indexOf(activation.kind) + 1),
+      activation: one(ACTIVATIONS.indexOf(activation.kind) + 1),
     };
   });
 }
