@@ -29,6 +29,11 @@ export interface OpenOptions {
    * compressed files and repeating views that would fill the memory.
    */
   readonly expansionLimit?: number;
+  /**
+   * Objects in a pickle whose class isn't known: 'refuse' the file (unless said otherwise), or read them as 'inert' values,
+   * whose fields go to `metadata`. Nothing of a pickle is ever executed, either way.
+   */
+  readonly unknownClasses?: 'refuse' | 'inert';
 }
 
 export const EXPANSION_LIMIT = 2 ** 28;

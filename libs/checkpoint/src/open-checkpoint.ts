@@ -32,22 +32,26 @@ const REMEDY =
  *   (a pickle) names something that isn't on the list of harmless names
  */
 export async function openCheckpoint(file: string, options: OpenOptions = {}): Promise<Checkpoint> {
-  const { expansionLimit = EXPANSION_LIMIT } = options;
   const source = new FileSource(file);
-  return new Checkpoint(file, await read(source, expansionLimit));
+  return new Checkpoint(
+    file,
+    await read(source, { expansionLimit: EXPANSION_LIMIT, unknownClasses: 'refuse', ...options }),
+  );
 }
 
-async function read(source: FileSource, expansionLimit: number): Promise<CheckpointContents> {
+async function read(source: FileSource, options: Required<OpenOptions>): Promise<CheckpointContents> {
+  const { expansionLimit } = options;
   const head = source.read(0, Math.min(HEAD, source.size));
   if (head.length === 0) source.fail({ offset: 0, expected: 'a checkpoint', found: 'an empty file', remedy: REMEDY });
   if (startsWith(head, H5_SIGNATURE)) return readH5Checkpoint(source, expansionLimit);
-  if (isZip(head)) return readZip(source, expansionLimit);
-  return source.holding(() => readWhole(source, head, expansionLimit));
+  if (isZip(head)) return readZip(source, options);
+  return source.holding(() => readWhole(source, head, options));
 }
 
-function readWhole(source: FileSource, head: Uint8Array, expansionLimit: number): CheckpointContents {
+function readWhole(source: FileSource, head: Uint8Array, options: Required<OpenOptions>): CheckpointContents {
+  const { expansionLimit, unknownClasses } = options;
   if (startsWith(head, NPY_MAGIC)) return readNpyCheckpoint(source, basename(source.file).replace(/\.npy$/, ''));
-  if (startsWith(head, LEGACY_MAGIC)) return readTorchLegacy(source, expansionLimit);
+  if (startsWith(head, LEGACY_MAGIC)) return readTorchLegacy(source, expansionLimit, unknownClasses);
   if (isSafetensors(head, source.size)) return readSafetensorsCheckpoint(source);
   if (isPickle(head)) return refusePlainPickle(source);
   if (isJson(head)) return readTfjsCheckpoint(source);
@@ -57,12 +61,13 @@ function readWhole(source: FileSource, head: Uint8Array, expansionLimit: number)
   return source.fail({ offset: 0, expected: 'a checkpoint of a known format', found, remedy: REMEDY });
 }
 
-async function readZip(source: FileSource, expansionLimit: number): Promise<CheckpointContents> {
+async function readZip(source: FileSource, options: Required<OpenOptions>): Promise<CheckpointContents> {
+  const { expansionLimit, unknownClasses } = options;
   const zip = source.holding(() => new Zip(source, expansionLimit));
   if (isKerasArchive(zip)) return readKerasArchive(source, zip, expansionLimit);
   return source.holding(() => {
     const folder = torchFolder(zip);
-    if (folder !== undefined) return readTorchZip(zip, folder, expansionLimit);
+    if (folder !== undefined) return readTorchZip(zip, folder, expansionLimit, unknownClasses);
     const names = [...zip.entries.keys()];
     if (names.some((name) => name.endsWith('.npy'))) return readNpzCheckpoint(zip);
     const found = `a zip of ${names.length} entries${names.length > 0 ? ` such as ${show(names.slice(0, 3).join(', '))}` : ''}`;

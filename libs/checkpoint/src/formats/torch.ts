@@ -8,10 +8,11 @@ import type { ByteSource } from '../io/byte-source.ts';
 import { Cursor } from '../io/cursor.ts';
 import type { Zip } from '../io/zip.ts';
 import { checkNesting, MetadataTable, NameTable } from '../names.ts';
+import { PickleInstance, plainOf } from '../pickle/objects.ts';
 import { kindOf, PickleMachine } from '../pickle/pickle.ts';
 import type { PickleValue } from '../pickle/pickle.ts';
 import { TorchTable, TorchTensor, TorchUnread } from '../pickle/torch-table.ts';
-import type { TorchStorage } from '../pickle/torch-table.ts';
+import type { TorchStorage, UnknownClasses } from '../pickle/torch-table.ts';
 import { CheckpointTensor } from '../tensor.ts';
 
 /** A state dict of 300,000 tensors has a pickle of about 64 MB. */
@@ -21,6 +22,8 @@ export const LEGACY_MAGIC = Uint8Array.from([
   0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
 ]);
 const LEGACY_VERSION = 1001;
+/** Most objects and containers in each other. */
+const OBJECT_LIMIT = 256;
 
 /** Where the bytes of each storage are. */
 type Storages = (storage: TorchStorage) => ByteSource;
@@ -31,7 +34,12 @@ export function torchFolder(zip: Zip): string | undefined {
   return pickle?.slice(0, -'data.pkl'.length);
 }
 
-export function readTorchZip(zip: Zip, folder: string, expansionLimit: number): CheckpointContents {
+export function readTorchZip(
+  zip: Zip,
+  folder: string,
+  expansionLimit: number,
+  unknown: UnknownClasses,
+): CheckpointContents {
   // PyTorch can be told to leave the checksums out, so stored entries aren't compared with them.
   const open = (name: string) => {
     const entry = zip.entries.get(`${folder}${name}`);
@@ -40,7 +48,7 @@ export function readTorchZip(zip: Zip, folder: string, expansionLimit: number): 
   const pickle = open('data.pkl')!;
   if (pickle.size > PICKLE_LIMIT)
     pickle.fail({ expected: `a pickle of at most ${PICKLE_LIMIT} bytes`, found: `${pickle.size}` });
-  const table = new TorchTable();
+  const table = new TorchTable(unknown);
   const root = new PickleMachine(new Cursor(pickle), table).run();
   const order = open('byteorder');
   const bigEndian =
@@ -56,8 +64,12 @@ export function readTorchZip(zip: Zip, folder: string, expansionLimit: number): 
 }
 
 /** Four pickles, then for each storage its length and its bytes. */
-export function readTorchLegacy(source: ByteSource, expansionLimit: number): CheckpointContents {
-  const table = new TorchTable();
+export function readTorchLegacy(
+  source: ByteSource,
+  expansionLimit: number,
+  unknown: UnknownClasses,
+): CheckpointContents {
+  const table = new TorchTable(unknown);
   const cursor = new Cursor(source, LEGACY_MAGIC.length);
   const next = () => new PickleMachine(cursor, table).run();
   const version = next();
@@ -136,6 +148,7 @@ class TensorTree {
     if (++this.#visits > 5e6) this.#source.fail({ expected: 'at most 5 million values', found: 'more' });
     if (value instanceof TorchTensor) this.#add(value, path.length > 0 ? path : ['tensor']);
     else if (value instanceof TorchUnread) this.#skipped.push({ name: path.join('.'), reason: value.reason });
+    else if (value instanceof PickleInstance) this.#object(value, path);
     else if (value instanceof Map) this.#within(value, path, [...value]);
     else if (Array.isArray(value))
       this.#within(
@@ -144,6 +157,17 @@ class TensorTree {
         value.map((item, i) => [i, item]),
       );
     else if (isScalar(value)) this.#metadata.add(path, value);
+  }
+
+  /** What an object says; one that refers back to itself, as settings to the settings that hold them, is told once. */
+  #object(value: PickleInstance, path: readonly string[]): void {
+    const plain = plainOf(value);
+    if (plain === undefined || this.#open.has(value)) return;
+    if (this.#open.size > OBJECT_LIMIT)
+      this.#source.fail({ expected: `at most ${OBJECT_LIMIT} objects in each other`, found: 'more' });
+    this.#open.add(value);
+    this.#visit(plain, path);
+    this.#open.delete(value);
   }
 
   #within(container: PickleValue, path: readonly string[], items: [PickleValue, PickleValue][]): void {

@@ -170,7 +170,7 @@ export class PickleMachine {
     else if (opcode === OP.NEWOBJ_EX) this.#callWithKeywords();
     else if (opcode === OP.INST) this.#instance(this.#global(cursor.line(LINE_LIMIT), cursor.line(LINE_LIMIT)));
     else if (opcode === OP.OBJ) this.#object();
-    else if (opcode === OP.BUILD) this.#pop();
+    else if (opcode === OP.BUILD) this.#build(this.#pop());
     else if (opcode === OP.PERSID) this.#push(this.#refusing(() => this.#table.persistent(cursor.line(LINE_LIMIT))));
     else if (opcode === OP.BINPERSID) this.#push(this.#persistent(this.#pop()));
     else if (opcode === OP.EXT1 || opcode === OP.EXT2 || opcode === OP.EXT4)
@@ -255,12 +255,14 @@ export class PickleMachine {
 
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
+    if (hasState(list)) return;
     if (!Array.isArray(list)) return this.#fail('a list to append to', kindOf(list));
     for (const item of items) list.push(item);
   }
 
   #setItem(items: readonly PickleValue[]): void {
     const target = this.#top();
+    if (hasState(target)) return;
     if (!(target instanceof Map)) return this.#fail('a dictionary to set items of', kindOf(target));
     this.#setItems(target, items);
   }
@@ -273,6 +275,7 @@ export class PickleMachine {
 
   #addItems(items: readonly PickleValue[]): void {
     const target = this.#top();
+    if (hasState(target)) return;
     if (!(target instanceof Set)) return this.#fail('a set to add to', kindOf(target));
     for (const item of items) target.add(item);
   }
@@ -296,6 +299,12 @@ export class PickleMachine {
     if (!Array.isArray(args)) return this.#fail('a tuple of arguments', kindOf(args));
     if (!(callee instanceof PickleGlobal)) return this.#fail('a global to call', kindOf(callee));
     this.#pushContainer(this.#refusing(() => this.#table.call(callee.path, args)));
+  }
+
+  /** Fields of an object; dictionaries, tensors and the like have none that matter. */
+  #build(state: PickleValue): void {
+    const target = this.#top();
+    if (hasState(target)) target.state = state;
   }
 
   #callWithKeywords(): void {
@@ -355,6 +364,10 @@ export class PickleMachine {
     return text === undefined ? this.#fail('a text in quotes', show(line)) : unescaped(text);
   }
 }
+
+/** An object of a class that isn't known; what it holds as a list or dictionary is passed over. */
+const hasState = (value: PickleValue): value is PickleObject & { state: PickleValue } =>
+  value instanceof PickleObject && 'state' in value;
 
 const plain = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 

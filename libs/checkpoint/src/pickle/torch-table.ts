@@ -2,6 +2,7 @@
 import type { TensorDType } from '../dtypes.ts';
 import { ELEMENT_BYTES, isShape, isTensorDType } from '../dtypes.ts';
 import { extent } from '../strided.ts';
+import { isSettingsClass, isTypeName, PickleInstance } from './objects.ts';
 import { kindOf, PickleGlobal, PickleObject, PickleRefusal } from './pickle.ts';
 import type { PickleTable, PickleValue } from './pickle.ts';
 
@@ -73,6 +74,9 @@ const STORAGE_PATTERN = /^torch\.(?:cuda\.)?([A-Za-z\d]+Storage)$/;
 /** `torch.float32` and the like; `torch.float` and so on are the same objects and pickled by these names. */
 const DTYPE_PATTERN = /^torch\.([a-z\d_]+)$/;
 
+/** What becomes of a class that isn't on the list: the file is refused, or its objects are values that do nothing. */
+export type UnknownClasses = 'refuse' | 'inert';
+
 type Call = (args: readonly PickleValue[]) => PickleValue;
 
 /** What may be called. Each takes plain values and makes plain values. */
@@ -110,13 +114,20 @@ const NAMES = new Set([
 /** For PyTorch's checkpoints; storages are remembered by their key, so that shared ones are one. */
 export class TorchTable implements PickleTable {
   readonly storages = new Map<string, TorchStorage>();
+  readonly #unknown: UnknownClasses;
+
+  constructor(unknown: UnknownClasses = 'refuse') {
+    this.#unknown = unknown;
+  }
 
   allows(path: string): boolean {
+    if (this.#unknown === 'inert' || isSettingsClass(path) || isTypeName(path)) return true;
     return CALLS.has(path) || NAMES.has(path) || isStorage(path) || dtypeNamed(path) !== undefined;
   }
 
   call(path: string, args: readonly PickleValue[]): PickleValue {
     const call = CALLS.get(path);
+    if (!call && (this.#unknown === 'inert' || isSettingsClass(path))) return new PickleInstance(path, args);
     if (!call) throw new PickleRefusal('a call of a function that is read', `one of ${path}`);
     return call(args);
   }
