@@ -1,0 +1,130 @@
+/** @file The Small CNN Zoo: one small convolutional network, trained many times by settings that are drawn. */
+import { cnn } from '@weightspace/architecture';
+import type { Architecture } from '@weightspace/architecture';
+import type { RandomStream } from '@weightspace/compute';
+import { imageSetReader } from '@weightspace/dataset';
+import { checkImageData, countOption, imageDataTask, logUniform, oneOf } from '@weightspace/network-zoo';
+import type { DrawnRun, ImageDataInput, TrainingZoo } from '@weightspace/network-zoo';
+import { standardRun } from '@weightspace/zoo';
+import { Option } from 'commander';
+
+export const activations = ['relu', 'tanh'] as const;
+
+/**
+ * Three convolutions 3×3 of 16 channels with stride 2 and no padding, the mean over pixels, a linear layer: 4,970
+ * parameters for one input channel and ten classes.
+ *
+ * Source: Unterthiner et al. 2020, arXiv:2002.11448, and their `train_network.py` (google-research,
+ * dnn_predict_accuracy). Departs: nothing.
+ */
+export const smallCnn = (
+  activation: (typeof activations)[number],
+  positions: readonly number[] = [28, 28],
+): Architecture =>
+  cnn({
+    input: { positions, size: 1 },
+    features: [16, 16, 16],
+    kernel: 3,
+    stride: 2,
+    padding: 0,
+    activation,
+    outputs: 10,
+    name: `small cnn, ${activation}`,
+  });
+
+/**
+ * What is drawn, from where to where.
+ *
+ * Source: Unterthiner et al. 2020, arXiv:2002.11448. Published with their data: the shares of the data, ReLU and tanh,
+ * images from −1 to 1, dropout behind each convolution, an L2 penalty λ Σ w² on weights alone, biases that start at 0,
+ * and that the deviation counts where the initialization doesn't set its own. From memory of the paper: the bounds of rate,
+ * penalty, dropout and deviation, and the lists of optimizers and initializations.
+ * Departs: the lengths of training, see the README.
+ */
+export const ranges = {
+  learningRate: { low: 5e-4, high: 5e-2, scale: 'log' },
+  l2: { low: 1e-8, high: 1e-2, scale: 'log' },
+  dropout: { low: 0, high: 0.7, scale: 'linear' },
+  initScale: { low: 1e-3, high: 0.5, scale: 'log', for: ['normal', 'truncated-normal'] },
+  trainShare: [0.1, 0.25, 0.5, 1],
+  optimizer: ['adam', 'rmsprop', 'sgd'],
+  initialization: ['glorot-normal', 'he-normal', 'orthogonal', 'normal', 'truncated-normal'],
+  activation: activations,
+} as const;
+
+export function drawSmallCnn(stream: RandomStream, architectures: ReadonlyMap<string, Architecture>): DrawnRun {
+  const between = ({ low, high }: { readonly low: number; readonly high: number }) => logUniform(stream, low, high);
+  const activation = oneOf(stream, ranges.activation);
+  const [learningRate, l2] = [between(ranges.learningRate), between(ranges.l2)];
+  const dropout = ranges.dropout.high * stream.next();
+  const initialization = oneOf(stream, ranges.initialization);
+  const deviation = between(ranges.initScale);
+  const optimizer = oneOf(stream, ranges.optimizer);
+  const trainShare = oneOf(stream, ranges.trainShare);
+  const initScale = (ranges.initScale.for as readonly string[]).includes(initialization) ? deviation : 1;
+  const run = { ...standardRun, optimizer, learningRate, l2, dropout, initialization, initScale, trainShare };
+  return { architecture: architectures.get(activation)!, run, more: { activation } };
+}
+
+export interface CnnSettings {
+  readonly images: string;
+  readonly trainImages: number;
+  readonly validationImages: number;
+  readonly testImages: number;
+  readonly probeImages: number;
+}
+
+const SETS = ['mnist', 'fashion-mnist', 'cifar-10', 'svhn'];
+
+const dataOf = (settings: CnnSettings): ImageDataInput => ({
+  set: settings.images,
+  train: settings.trainImages,
+  validation: settings.validationImages,
+  test: settings.testImages,
+  probe: Math.min(settings.probeImages, settings.trainImages),
+  grey: true,
+});
+
+const run = 'npx nx run data-cnn-zoo:generate';
+
+export const smallCnnZoo: TrainingZoo<CnnSettings> = {
+  name: 'cnn-zoo',
+  version: '0.1.0',
+  description: 'Trains small CNNs on images, each by settings of its own, and keeps them in a zoo.',
+  options: [
+    new Option('--images <set>', 'what they learn to classify').choices(SETS).default('mnist'),
+    countOption('--train-images <n>', 'images of which a network sees its share', 10_000),
+    countOption('--validation-images <n>', 'training images that no network sees; 0: none', 2500),
+    countOption('--test-images <n>', 'test images that accuracies are measured on', 10_000),
+    countOption('--probe-images <n>', 'training images that their accuracies are measured on', 2500),
+  ],
+  examples: [
+    [run, '300 networks, the shipped sample again'],
+    [`${run}:full`, '4,000 networks'],
+    [`${run} -- --images fashion-mnist`, 'on pictures of clothes'],
+  ],
+  defaults: { networks: 300, epochs: 5, batch: 32, checkpoints: [5] },
+  variant: ({ images }) => images,
+  draw: (stream, { images }) => drawSmallCnn(stream, architecturesFor(images)),
+  codes: { activation: activations },
+  data: (settings) => {
+    checkImageData(dataOf(settings));
+    return imageDataTask(dataOf(settings));
+  },
+  notes: (settings) => ({
+    recipe: { name: 'small-cnn-zoo', images: dataOf(settings), range: [-1, 1], ranges },
+    classes: imageSetReader(settings.images).classes,
+  }),
+};
+
+const made = new Map<string, ReadonlyMap<string, Architecture>>();
+
+/** By activation, for the set's size of images. */
+function architecturesFor(set: string): ReadonlyMap<string, Architecture> {
+  const positions = imageSetReader(set).shape.slice(0, 2);
+  const key = positions.join();
+  const known =
+    made.get(key) ?? new Map(activations.map((activation) => [activation, smallCnn(activation, positions)]));
+  made.set(key, known);
+  return known;
+}

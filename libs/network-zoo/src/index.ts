@@ -1,0 +1,11 @@
+export { describeAccuracies, lastRows, plotAccuracies } from './accuracies.ts';
+export { checkImageData, imageData, imageDataTask } from './image-data.ts';
+export type { ImageDataInput, ImageForm } from './image-data.ts';
+export { trainShard, trainTask } from './train-task.ts';
+export type { TrainInput } from './train-task.ts';
+export { logUniform, oneOf, splitOf, trainingWork } from './training-plan.ts';
+export type { DrawnRun, TrainingNotes, TrainingPlan } from './training-plan.ts';
+export { generateNetworks, trainingZooWork } from './training-zoo.ts';
+export type { TrainingSettings, TrainingZoo } from './training-zoo.ts';
+export { countOption, positiveNumber, runZooCommand, wholeNumber } from './zoo-command.ts';
+export type { CommonSettings, ZooCommand, ZooWork } from './zoo-command.ts';

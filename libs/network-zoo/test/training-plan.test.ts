@@ -1,0 +1,152 @@
+import { mlp } from '@weightspace/architecture';
+import { RandomStream } from '@weightspace/compute';
+import { imageData, logUniform, splitOf, trainingWork, trainingZooWork } from '@weightspace/network-zoo';
+import type { TrainInput, TrainingPlan, TrainingZoo } from '@weightspace/network-zoo';
+import { standardRun } from '@weightspace/zoo';
+import { describe, expect, test } from 'vitest';
+
+const architectures = [mlp({ sizes: [4, 3, 2] }), mlp({ sizes: [4, 5, 2] })] as const;
+const data = { module: 'a module', name: 'of data', input: {} };
+const plan = (networks: number, kinds: 1 | 2 = 2): TrainingPlan => ({
+  name: 'test-zoo',
+  seed: 3,
+  networks,
+  draw: (stream, number) => ({
+    architecture: architectures[number % kinds]!,
+    run: { ...standardRun, learningRate: logUniform(stream, 1e-3, 1), trainShare: [0.5, 1][stream.integer(2)]! },
+    more: { family: 'mlp', width: number % 2 === 0 ? 3 : 5 },
+  }),
+  codes: { family: ['cnn', 'mlp'] },
+  epochs: 2,
+  batch: 8,
+  checkpoints: [0, 2],
+  data,
+  shardRuns: 6,
+});
+const notes = { recipe: { name: 'test' }, version: '1' };
+const inputsOf = (work: ReturnType<typeof trainingWork>) => work.chunks.map(({ input }) => input as TrainInput);
+
+describe('trainingWork', () => {
+  test('has each run once, in shards of one architecture and of like shares', () => {
+    const work = trainingWork(plan(25), notes);
+    const inputs = inputsOf(work);
+    expect(inputs.flatMap(({ numbers }) => numbers).sort((a, b) => a - b)).toEqual([...Array(25).keys()]);
+    expect(work.chunks.every(({ rows }, i) => rows === 2 * inputs[i]!.runs.length && rows <= 12)).toBe(true);
+    expect(work.chunks.map(({ networks: [first, last] }) => last - first + 1)).toEqual(
+      inputs.map(({ runs }) => runs.length),
+    );
+    work.chunks.forEach(({ architecture }, i) => expect(architecture).toEqual(inputs[i]!.architecture));
+    for (const { numbers, runs, more } of inputs) {
+      expect(new Set(numbers.map((number) => number % 2)).size).toBe(1);
+      const shares = runs.map(({ trainShare }) => trainShare);
+      expect(shares).toEqual([...shares].sort((a, b) => a - b));
+      expect(more['width']).toEqual(numbers.map((number) => (number % 2 === 0 ? 3 : 5)));
+    }
+    expect(new Set(inputs.flatMap(({ runs }) => runs.map(({ seed }) => seed))).size).toBe(25);
+  });
+
+  test('gives a larger zoo the same runs', () => {
+    const runsOf = (networks: number) =>
+      new Map(
+        inputsOf(trainingWork(plan(networks), notes)).flatMap(({ numbers, runs, splits }) =>
+          numbers.map((n, i) => [n, [runs[i], splits[i]]]),
+        ),
+      );
+    const [few, many] = [runsOf(25), runsOf(40)];
+    for (const [number, run] of few) expect(many.get(number)).toEqual(run);
+  });
+
+  test('keeps one architecture in the header where there is one', () => {
+    const [one, two] = [trainingWork(plan(4, 1), notes), trainingWork(plan(4, 2), notes)];
+    expect(one.header).toMatchObject({ architecture: architectures[0].spec, generator: 'data-test-zoo 1' });
+    expect(one.chunks.every((chunk) => !('architecture' in chunk))).toBe(true);
+    expect(two.header).not.toHaveProperty('architecture');
+    expect(two.header.recipe).toMatchObject({
+      name: 'test',
+      networks: 4,
+      checkpoints: [0, 2],
+      codes: { family: ['cnn', 'mlp'] },
+    });
+  });
+
+  test('names classes where they are not numbers', () => {
+    expect(trainingWork(plan(4), { ...notes, classes: ['0', '1'] }).header).not.toHaveProperty('classes');
+    expect(trainingWork(plan(4), { ...notes, classes: ['cat', 'dog'] }).header.classes).toEqual(['cat', 'dog']);
+  });
+
+  test('refuses a zoo of no networks', () => {
+    expect(() => trainingWork(plan(0), notes)).toThrow(
+      'trainingWork: a zoo needs networks, asked for 0; give --networks',
+    );
+  });
+});
+
+test('splitOf: of 20 runs that follow each other 14, 3 and 3', () => {
+  const stream = RandomStream.fromSeed(1);
+  for (const from of [0, 20, 60]) {
+    const codes = Array.from({ length: 20 }, (_, i) => splitOf(stream, from + i));
+    expect([0, 1, 2].map((code) => codes.filter((one) => one === code).length)).toEqual([14, 3, 3]);
+  }
+});
+
+test('logUniform has as many numbers in each decade', () => {
+  const stream = RandomStream.fromSeed(1);
+  const draws = Array.from({ length: 3000 }, () => Math.log10(logUniform(stream, 1e-3, 1)));
+  for (const decade of [-3, -2, -1]) {
+    const share = draws.filter((z) => z >= decade && z < decade + 1).length / 3000;
+    expect(Math.abs(share - 1 / 3)).toBeLessThan(0.03);
+  }
+});
+
+describe('imageData', () => {
+  const input = { set: 'mnist', train: 20, validation: 5, test: 7, probe: 10 };
+  test('has images from −1 to 1, and keeps parts apart', () => {
+    const { train, trainProbe, validation, test: tested } = imageData(input);
+    expect([train, trainProbe!, validation!, tested].map(({ inputs }) => inputs.shape)).toEqual([
+      [20, 28, 28, 1],
+      [10, 28, 28, 1],
+      [5, 28, 28, 1],
+      [7, 28, 28, 1],
+    ]);
+    const values = [...train.inputs.data];
+    expect([Math.min(...values), Math.max(...values)]).toEqual([-1, 1]);
+    expect([...train.labels!.data.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
+    expect([...tested.labels!.data.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
+  });
+  test.each([
+    ['pixels', [20, 784, 1]],
+    ['rows', [20, 28, 28]],
+    ['vector', [20, 784]],
+  ] as const)('takes them for %s', (form, shape) => {
+    expect(imageData({ ...input, form }).train.inputs.shape).toEqual(shape);
+  });
+  test('refuses more than there are, and none', () => {
+    expect(() => imageData({ ...input, train: 59_999 })).toThrow(
+      'imageData: mnist has 60,000 images for training and validation and 10,000 for testing, asked for 59999 + 5 and 7',
+    );
+    expect(() => imageData({ ...input, probe: 21 })).toThrow('no more for probing than for training, got 20, 7 and 21');
+  });
+});
+
+test('trainingZooWork refuses checkpoints beyond the last epoch, and no epochs', () => {
+  const { draw, codes, epochs, batch, checkpoints } = plan(4);
+  const zoo: TrainingZoo<object> = {
+    name: 'test-zoo',
+    description: '',
+    version: '1',
+    options: [],
+    defaults: { networks: 4, epochs, batch, checkpoints },
+    draw: (stream, _, number) => draw(stream, number),
+    codes,
+    data: () => data,
+    notes: () => ({ recipe: {} }),
+  };
+  const settings = { seed: 0, resume: false, quiet: true, networks: 4, epochs, batch, checkpoints };
+  expect(trainingZooWork(zoo, settings)).toMatchObject({ folder: 'zoos/test-zoo-4', rowsEach: 2 });
+  expect(() => trainingZooWork(zoo, { ...settings, checkpoints: [3] })).toThrow(
+    '--checkpoints must be at most --epochs 2, got 3',
+  );
+  expect(() => trainingZooWork(zoo, { ...settings, epochs: 0 })).toThrow(
+    '--epochs and --batch must be 1 or more, got 0 and 8',
+  );
+});
