@@ -12,6 +12,8 @@ export class Builder {
   readonly block: number;
   /** Values that are other views of blocked images; what is computed elementwise from them is computed on these. */
   readonly #blocked = new Map<Value, Value>();
+  /** The same of these views where networks and points are one axis. */
+  readonly #merged = new Map<Value, Value>();
 
   constructor(graph: Graph, block = 0) {
     this.graph = graph;
@@ -66,6 +68,9 @@ export class Builder {
     const full = this.pad(x, [0, 0, 0, 0, 0], [0, 0, 0, 0, blocks * this.block - C]);
     return this.transpose(this.reshape(full, [N, P, H, W, blocks, this.block]), [1, 0, 4, 2, 3, 5]);
   }
+
+  /** The blocked images that `[N·P, H, W, C]` is a view of. */
+  blockedOf = (merged: Value): Value | undefined => this.#merged.get(merged);
 
   /** Where one operand is a view of blocked images: all of them as such. */
   #blockedOperands(op: string, operands: readonly Value[], shape: readonly number[]): readonly Value[] | undefined {
@@ -131,6 +136,13 @@ export class Builder {
   }
 
   reshape(x: Value, shape: readonly number[]): Value {
+    const images = this.#blocked.get(x);
+    const reshaped = this.#reshape(x, shape);
+    if (images && shape.length === 4 && sameShape(x.shape.slice(2), shape.slice(1))) this.#merged.set(reshaped, images);
+    return reshaped;
+  }
+
+  #reshape(x: Value, shape: readonly number[]): Value {
     if (sameShape(x.shape, shape)) return x;
     const uniform = uniformOf(x);
     if (uniform !== undefined && x.type !== 'int64') return this.graph.uniform(uniform, shape, x.type);

@@ -4,6 +4,7 @@ import { tf } from '../../tf.ts';
 import type { Builder } from '../build.ts';
 import type { Value } from '../graph.ts';
 import type { Attrs, TraceKernel } from '../trace-backend.ts';
+import { blockedAveragePoolGradient, blockedMaxPoolGradient, blockedPool } from './blocked-pool.ts';
 import { geometry3d, geometryOf } from './convolution.ts';
 import { convInputGradient, toChannelsFirst, toChannelsLast } from './nd-conv.ts';
 import type { ConvGeometry } from './nd-conv.ts';
@@ -60,6 +61,11 @@ function pool(b: Builder, op: string, x: Value, windows: Windows, more = {}): Va
   );
 }
 
+function pool2d(b: Builder, op: 'MaxPool' | 'AveragePool', x: Value, windows: Windows, more = {}): Value {
+  const [, , height, width] = windows.to as [number, number, number, number];
+  return blockedPool(b, op, x, windows.geometry, [height, width]) ?? pool(b, op, x, windows, more);
+}
+
 /** Sends each output's gradient to the position of its largest input; overlapping windows add up. */
 function maxPoolGrad(b: Builder, dy: Value, x: Value, windows: Windows): Value {
   const images = toChannelsFirst(b, x);
@@ -102,12 +108,18 @@ function avgPoolGrad(b: Builder, dy: Value, windows: Windows): Value {
 const withoutPadding = { count_include_pad: 0 };
 
 export const poolings: { readonly [kernelName: string]: TraceKernel } = {
-  AvgPool: (b, { x }, attrs) => pool(b, 'AveragePool', x!, windows2d(attrs, x!.shape), withoutPadding),
+  AvgPool: (b, { x }, attrs) => pool2d(b, 'AveragePool', x!, windows2d(attrs, x!.shape), withoutPadding),
   AvgPool3D: (b, { x }, attrs) => pool(b, 'AveragePool', x!, windows3d(attrs, x!.shape), withoutPadding),
   AvgPool3DGrad: (b, { dy, input }, attrs) => avgPoolGrad(b, dy!, windows3d(attrs, input!.shape)),
-  AvgPoolGrad: (b, { dy, input }, attrs) => avgPoolGrad(b, dy!, windows2d(attrs, input!.shape)),
-  MaxPool: (b, { x }, attrs) => pool(b, 'MaxPool', x!, windows2d(attrs, x!.shape)),
+  AvgPoolGrad: (b, { dy, input }, attrs) => {
+    const windows = windows2d(attrs, input!.shape);
+    return blockedAveragePoolGradient(b, dy!, input!, windows.geometry) ?? avgPoolGrad(b, dy!, windows);
+  },
+  MaxPool: (b, { x }, attrs) => pool2d(b, 'MaxPool', x!, windows2d(attrs, x!.shape)),
   MaxPool3D: (b, { x }, attrs) => pool(b, 'MaxPool', x!, windows3d(attrs, x!.shape)),
   MaxPool3DGrad: (b, { dy, input }, attrs) => maxPoolGrad(b, dy!, input!, windows3d(attrs, input!.shape)),
-  MaxPoolGrad: (b, { dy, input }, attrs) => maxPoolGrad(b, dy!, input!, windows2d(attrs, input!.shape)),
+  MaxPoolGrad: (b, { dy, input, output }, attrs) => {
+    const windows = windows2d(attrs, input!.shape);
+    return blockedMaxPoolGradient(b, dy!, input!, output!, windows.geometry) ?? maxPoolGrad(b, dy!, input!, windows);
+  },
 };
