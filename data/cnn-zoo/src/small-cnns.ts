@@ -109,6 +109,7 @@ export const smallCnnZoo: TrainingZoo<CnnSettings> = {
   codes: { activation: activations },
   data: (settings) => {
     checkImageData(dataOf(settings));
+    checkShares(settings);
     return imageDataTask(dataOf(settings));
   },
   notes: (settings) => ({
@@ -116,6 +117,16 @@ export const smallCnnZoo: TrainingZoo<CnnSettings> = {
     classes: imageSetReader(settings.images).classes,
   }),
 };
+
+/** The smallest share must make a batch. */
+function checkShares({ trainImages, batch }: CnnSettings & { readonly batch: number }): void {
+  const share = Math.min(...ranges.trainShare);
+  if (Math.floor(share * trainImages) >= batch) return;
+  const least = Math.ceil(batch / share);
+  throw new RangeError(
+    `generate: --train-images must be at least ${least}, so that a share of ${share} makes a batch of ${batch}, got ${trainImages}`,
+  );
+}
 
 const made = new Map<string, ReadonlyMap<string, Architecture>>();
 

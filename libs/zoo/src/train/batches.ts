@@ -77,12 +77,13 @@ export class RunBatches {
     this.#draws = this.#stream.split('augmentation').split(epoch);
   }
 
-  /** Writes the inputs and answers of a step of this epoch, from these places on. */
-  write(step: number, inputs: NdArray['data'], inputAt: number, answers: NdArray['data'], answerAt: number): void {
+  /** Writes the examples of a step of this epoch as those of one of some networks: inputs `[B, N, …]`, answers `[N, B, …]`. */
+  write(step: number, inputs: NdArray['data'], answers: NdArray['data'], network: number, networks: number): void {
     const [x, y] = [this.#inputStride, this.#answerStride];
+    const answerAt = network * this.#batch * y;
     for (let i = 0; i < this.#batch; i++) {
       const example = this.#members[this.#order[step * this.#batch + i]!]!;
-      this.#writeInput(example, inputs, inputAt + i * x);
+      this.#writeInput(example, inputs, (i * networks + network) * x);
       if (y === 1) answers[answerAt + i] = this.#answers[example]!;
       else answers.set(this.#answers.subarray(example * y, (example + 1) * y), answerAt + i * y);
     }

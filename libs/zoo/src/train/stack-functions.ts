@@ -12,7 +12,7 @@ import type { Column, FlatState } from './optimizer-coefficients.ts';
 
 /** What a step reads besides the state. */
 export interface StepInput {
-  /** Shape `[N, B, …positions, channels]`. */
+  /** Shape `[B, N, …positions, channels]`: convolutions want it so. */
   readonly inputs: Tensor;
   /** Classes `[N, B, …]`, or targets `[N, B, …, outputs]`. */
   readonly answers: Tensor;
@@ -62,7 +62,8 @@ export function stackFunctions(
   const losses = classifies ? crossEntropies : squaredErrors;
 
   function trainStep(state: FlatState, input: StepInput, constants: StepConstants): FlatState {
-    const { inputs, answers, settings, stay, rows } = input;
+    const { answers, settings, stay, rows } = input;
+    const inputs = tf.transpose(input.inputs, [1, 0, ...input.inputs.shape.slice(2).map((_, i) => i + 2)]);
     const { pools, decayed, statistic } = constants;
     const options: ForwardOptions = {
       training: true,
@@ -75,7 +76,8 @@ export function stackFunctions(
       ({ p }) => tf.sum(losses(forwardStacked(architecture, apart(p!, layout), inputs, options), answers)),
       { p: state.p },
     );
-    const column = (name: Column) => tf.slice(settings, [0, columns.indexOf(name)], [-1, 1]);
+    const all = tf.split(settings, columns.length, 1);
+    const column = (name: Column) => all[columns.indexOf(name)]!;
     const next = updateStack(state, grads['p']!, column, decayed, clips);
     if (!layout.hasStatistics) return next;
     const batch = together(

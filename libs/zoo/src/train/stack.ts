@@ -74,8 +74,14 @@ export class Stack {
 
   /** @param start initial parameters; `[N, F]` */
   constructor(plan: StackPlan, runs: readonly TrainRun[], start: NdArray<'float32'>) {
-    const { functions, data, batch, classes, drops } = plan;
-    const [N, train] = [runs.length, data.train];
+    const {
+      functions,
+      data: { train },
+      batch,
+      classes,
+      drops,
+    } = plan;
+    const N = runs.length;
     this.#plan = plan;
     this.#runs = runs;
     this.#start = start;
@@ -83,14 +89,14 @@ export class Stack {
     this.#state = { p: start, m: zeros(start.shape), v: zeros(start.shape) };
     this.#diverged = runs.map(() => false);
     this.#seen = runs.map(() => undefined);
-    const like = ({ dtype, shape, data: own }: NdArray): NdArray => {
-      const size = (own.length / shape[0]!) * N * batch;
+    const like = ({ dtype, shape, data: own }: NdArray, leading: readonly number[]): NdArray => {
       const make = own.constructor as new (length: number) => Float32Array;
-      return { dtype, shape: [N, batch, ...shape.slice(1)], data: new make(size) } as NdArray;
+      const data = new make((own.length / shape[0]!) * N * batch);
+      return { dtype, shape: [...leading, ...shape.slice(1)], data } as NdArray;
     };
     this.#input = {
-      inputs: like(train.inputs),
-      answers: like(answersOf(train)),
+      inputs: like(train.inputs, [batch, N]),
+      answers: like(answersOf(train), [N, batch]),
       settings: zeros([N, columns.length]),
       stay: ndarray(
         Float32Array.from(runs, ({ dropout }) => 1 - dropout),
@@ -143,9 +149,7 @@ export class Stack {
 
   #writeBatch(network: number, step: number): void {
     const { inputs, answers } = this.#input;
-    const N = this.#runs.length;
-    const at = ({ data }: NdArray) => (data.length / N) * network;
-    this.#batches[network]!.write(step, inputs.data, at(inputs), answers.data, at(answers));
+    this.#batches[network]!.write(step, inputs.data, answers.data, network, this.#runs.length);
   }
 
   /** @param step counted from 0 over all epochs */

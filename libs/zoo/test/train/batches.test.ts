@@ -24,8 +24,8 @@ function epochOf(given: TrainRun, epoch: number): (readonly [example: number, la
   batches.startEpoch(epoch);
   const [x, y] = [new Float32Array(16), new Int32Array(16)];
   return Array.from({ length: batches.steps }, (_, step) => {
-    batches.write(step, x, 8, y, 8);
-    return Array.from({ length: 8 }, (__, i) => [x[8 + i]!, y[8 + i]!] as const);
+    batches.write(step, x, y, 1, 2);
+    return Array.from({ length: 8 }, (__, i) => [x[2 * i + 1]!, y[8 + i]!] as const);
   }).flat();
 }
 
