@@ -1,6 +1,6 @@
 import { siren } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
-import { drawGraph, graphStyles, parameterGraph, pictureToPng } from '@weightspace/parameter-graph';
+import { drawGraph, graphStructure, graphStyles, parameterGraph, pictureToPng } from '@weightspace/parameter-graph';
 import type { DrawOptions } from '@weightspace/parameter-graph';
 import { describe, expect, test } from 'vitest';
 
@@ -66,6 +66,25 @@ describe('drawGraph', () => {
     expect(svg).toContain('a &lt; b &amp; &quot;c&quot;');
     expect(svg).toContain('>conv2<');
     expect(svg).not.toContain('>fc1<');
+  });
+
+  test('colours nodes by numbers: white for 0, blue and orange for the largest magnitude, bars in stripes', () => {
+    const architecture = siren({ sizes: [2, 3, 1] });
+    const nodeCount = graphStructure(architecture).nodeCount;
+    const nodeValues = Float64Array.from({ length: nodeCount }, (_, node) => (node === 2 ? -2 : node === 3 ? 1 : 0));
+    const meaning = { positive: 'raises it', negative: 'lowers it' };
+    const { svg } = draw(architecture, { nodeValues, meaning });
+    const fills = [...svg.matchAll(/<circle [^>]*fill="(#[0-9a-f]{6})"/g)].map(([, fill]) => fill);
+    expect(fills.filter((fill) => fill !== '#ffffff')).toEqual(['#d55e00', '#80b9d9']);
+    expect(svg).toContain('>raises it<');
+    expect(svg).toContain('>lowers it<');
+    expect(svg).not.toContain('>positive<');
+    const bars = draw(architecture, { nodeValues, mostNodes: 2 }).svg;
+    expect(bars).toMatch(/<rect [^>]*fill="#d55e00"/);
+    expect(draw(architecture, {}).svg).not.toContain('#80b9d9');
+    expect(() => draw(architecture, { nodeValues: [1, 2] })).toThrow(
+      `drawGraph: nodeValues must have a number for each of the ${nodeCount} nodes, got 2`,
+    );
   });
 
   test('refuses settings that are not possible', () => {

@@ -18,6 +18,10 @@ export interface DrawOptions {
   readonly columnGap?: number;
   /** Only what these layers write and read. */
   readonly layers?: readonly string[];
+  /** A number for each node of the graph, which colours it as values colour lines: by its share of the largest. */
+  readonly nodeValues?: ArrayLike<number>;
+  /** What positive and negative values are, where they aren't parameters: `raises the prediction`. */
+  readonly meaning?: { readonly positive: string; readonly negative: string };
 }
 
 export interface Picture {
@@ -35,7 +39,7 @@ const MARGIN = 28;
  * Draws a parameter graph: inputs left, outputs right, one column for each step of the computation.
  *
  * Lines are blue where a value is positive and orange where it is negative; width and opacity show |value| as a share of
- * the parameter's largest. Parallel edges (of a kernel) are one line: its width is their norm, its colour the sign of
+ * the parameter's largest. `nodeValues` colour nodes in the same way, by the largest of all. Parallel edges (of a kernel) are one line: its width is their norm, its colour the sign of
  * their sum.
  * @throws {ParameterGraphError} when a setting isn't possible, or `layers` leaves nothing to draw
  */
@@ -45,13 +49,18 @@ export function drawGraph(graph: ParameterGraph, options: DrawOptions = {}): Pic
     if (Number.isInteger(value) && value >= 1) continue;
     throw new ParameterGraphError('drawGraph', `${name} must be a whole number ≥ 1, got ${value}`);
   }
+  const { nodeValues, meaning } = options;
+  if (nodeValues !== undefined && nodeValues.length !== graph.nodeCount) {
+    const problem = `nodeValues must have a number for each of the ${graph.nodeCount} nodes, got ${nodeValues.length}`;
+    throw new ParameterGraphError('drawGraph', problem);
+  }
   const shown = layers === undefined ? graph : onlyLayers(graph, layers);
   const columns = new Set(shown.groups.map(({ depth }) => depth)).size;
   const gap = options.columnGap ?? Math.max(92, Math.min(190, 1500 / columns));
   const layout = layOutGraph(shown, { gap, tallest: 440, mostNodes });
   const lines = drawBlocks(shown, layout, mostLines);
-  const nodes = drawGroups(shown, layout);
-  const legend = drawLegend(shown);
+  const nodes = drawGroups(shown, layout, nodeValues);
+  const legend = drawLegend(shown, meaning);
   const width = Math.ceil(Math.max(layout.right - layout.left, legend.width, 420) + 2 * MARGIN);
   const header = 64;
   const above = header + nodes.above - layout.top;

@@ -16,13 +16,16 @@ const line = (color: string, extra = ''): string =>
 const square = (color: string): string =>
   `<rect x="7" y="-4.5" width="9" height="9" rx="1.5" fill="${color}" stroke="#475063" stroke-width="0.5"/>`;
 
-export function drawLegend(graph: ParameterGraph): {
+export function drawLegend(
+  graph: ParameterGraph,
+  meaning?: { readonly positive: string; readonly negative: string },
+): {
   readonly svg: string;
   readonly width: number;
   readonly height: number;
 } {
   let [x, y, width] = [0, 0, 0];
-  const parts = entriesOf(graph).map(({ symbol, label }) => {
+  const parts = entriesOf(graph, meaning).map(({ symbol, label }) => {
     const needed = 30 + label.length * LETTER + 20;
     if (x > 0 && x + needed > 900) [x, y] = [0, y + 20];
     const svg = `<g transform="translate(${x} ${y})">${symbol}${text(29, 4, label, { size: 11, fill: FAINT })}</g>`;
@@ -33,11 +36,14 @@ export function drawLegend(graph: ParameterGraph): {
   return { svg: parts.join(''), width, height: y + 14 };
 }
 
-function entriesOf({ groups, blocks, network }: ParameterGraph): Entry[] {
+function entriesOf(
+  { groups, blocks, network }: ParameterGraph,
+  { positive, negative } = { positive: 'positive', negative: 'negative' },
+): Entry[] {
   const kernel = blocks.some(({ places }) => places.length > 0);
   const entries: Entry[] = [
-    { symbol: line(POSITIVE), label: kernel ? 'positive (sum of parallel edges)' : 'positive' },
-    { symbol: line(NEGATIVE), label: 'negative' },
+    { symbol: line(POSITIVE), label: kernel ? `${positive} (sum of parallel edges)` : positive },
+    { symbol: line(NEGATIVE), label: negative },
   ];
   const structural = new Set(blocks.filter(({ kind }) => STRUCTURAL.has(kind)).map(({ kind }) => kind));
   if (structural.has('residual')) entries.push({ symbol: line(CONNECTION), label: 'residual, value 1' });
