@@ -75,11 +75,20 @@ async function main(): Promise<void> {
   process.stdout.write(`${join(options.out, 'attribution.png')}\n`);
 }
 
+/** A gap of this share of the difference isn't one of too few points. */
+const JUMP = 0.05;
+
 function summary({ objective: { loss, scale }, target }: Predictor, name: string, found: Attribution): string[] {
   const of = (z: number) => predictionOf(loss, scale, z).toFixed(3);
+  const jumps = found.steps > 1 && Math.abs(found.gap) > JUMP * Math.abs(found.output - found.baseline);
   const unit = loss === 'bce' ? 'logits' : 'deviations of the target';
   return [
     `${name}: ${target} ${of(found.output)}; a network of zeros has ${of(found.baseline)}; the difference is ${(found.output - found.baseline).toFixed(3)} ${unit}`,
+    ...(jumps
+      ? [
+          'warning: the path jumps (the metanet is invariant to scales?): weights get no just share; try --method gradient-times-weight',
+        ]
+      : []),
     `attributions add up to it but for ${found.gap.toExponential(1)} (${found.steps} ${found.steps === 1 ? 'point' : 'points'})`,
   ];
 }

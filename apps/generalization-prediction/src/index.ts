@@ -1,3 +1,6 @@
+export { nodeSums } from './attribution/draw-attribution.ts';
+export { attribute, importanceOf } from './attribution/integrated-gradients.ts';
+export type { Attribution, AttributionOptions, LayerImportance } from './attribution/integrated-gradients.ts';
 export { bounds, boundsFor } from './evaluation/bounds.ts';
 export type { Bound } from './evaluation/bounds.ts';
 export { estimate, estimateLead, measureNames, measures } from './evaluation/measures.ts';

@@ -6,7 +6,7 @@ import type { ZooRows } from '@weightspace/zoo';
 
 export interface MiniInput {
   readonly features: readonly number[];
-  readonly activation: string;
+  readonly activation: 'relu' | 'tanh';
   readonly firstRun: number;
   readonly runs: number;
 }

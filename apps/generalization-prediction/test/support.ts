@@ -22,7 +22,7 @@ const kinds = [
   { features: [4, 3], activation: 'relu' },
   { features: [5], activation: 'relu' },
   { features: [3, 4, 3], activation: 'tanh' },
-];
+] as const;
 
 /** One architecture, or three; `runs` of each. */
 export async function writeMiniZoo(folder: string, runs = 40, several = false, firstRun = 0): Promise<void> {

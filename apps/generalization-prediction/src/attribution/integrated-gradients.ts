@@ -36,7 +36,8 @@ const PIECE = 32;
  *
  *     a(w) = w · mean over t in [0, 1] of ∂f(t w) / ∂w       Σ a(w) = f(w) − f(0)
  *
- * `gradient-times-weight` takes t = 1 alone.
+ * `gradient-times-weight` takes t = 1 alone. Where the metanet is invariant to scales of weights (ScaleGMN), it is constant along
+ * the path and jumps at its beginning: `gap` says so.
  *
  * @param weights of one network; shape `[1, …shape]`
  * @returns attributions of shape `[…shape]`, of the output (a logit where the loss is binary cross-entropy)
