@@ -272,7 +272,7 @@ describe('predict and attribute', () => {
     );
     const refused = await predict(file, '--positions', '8,8', '--activation', 'relu');
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('train one on a zoo of several architectures');
+    expect(refused.stderr).toContain('stat-nn was made for networks like 1-4-3-3-3');
     const mixedRun = onlyRun(join(folder, 'packed-whole'));
     const args = ['--run', mixedRun, '--json', file, '--positions', '8,8', '--activation', 'relu'];
     const { stdout, stderr, code } = await runScript('predict.ts', args);

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 
 import { adamW, compile, ndarray, RandomStream } from '@weightspace/compute';
-import type { Tensor } from '@weightspace/compute';
+import type { NdArray, Tensor, Tensors } from '@weightspace/compute';
 import {
+  blindKinds,
   distributionOf,
   estimate,
   estimateLead,
@@ -16,6 +17,7 @@ import {
   recipes,
   rowsOfSplit,
   scaleOf,
+  shareModel,
   targetOf,
   weightFeatures,
   weightsOf,
@@ -25,6 +27,7 @@ import { metanetKinds } from '@weightspace/metanet';
 import type { Settings } from '@weightspace/metanet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { miniArchitecture } from './mini-zoo.ts';
 import { temporaryFolder, writeMiniZoo } from './support.ts';
 
 const { folder, remove } = temporaryFolder();
@@ -129,9 +132,34 @@ describe('learners', () => {
       await learner.release();
     },
   );
-  test('kinds of one architecture are refused for several, with those that take them', () => {
+  const pair = (['relu', 'tanh'] as const).map((activation) => miniArchitecture({ features: [4, 3], activation }));
+  const apart = async (kind: string, settings: Settings = {}) => {
+    const shared = shareModel({ kind, settings }, pair);
+    const weights = weightsOf(one, [0, 5, 9]);
+    const params = shared.initialize(stream.split('p'));
+    const fixed = shared.measure([{ architecture: pair[0]!, weights }], stream.split('f'));
+    const outputs = pair.map(async (architecture) => {
+      const model = shared.on(architecture);
+      const f = compile((p: Tensors, x: Tensors, w: Tensors) => model.apply(p, x, w));
+      return Array.from(((await f(params as never, fixed as never, weights as never)) as unknown as NdArray).data);
+    });
+    const [a, b] = await Promise.all(outputs);
+    return { sharing: shared.sharing, gap: Math.max(...a!.map((z, i) => Math.abs(z - b![i]!))) };
+  };
+  test.each(blindKinds)(
+    '%s gives the same for networks that differ in activations, so they share its graph',
+    async (kind) => {
+      expect(await apart(kind)).toEqual({ sharing: 'same', gap: 0 });
+    },
+  );
+  test.each(['probes', 'scale-gmn', 'ng-gnn'])('%s does not: it has a function for each', async (kind) => {
+    const { sharing, gap } = await apart(kind, kind === 'probes' ? { probes: 4 } : {});
+    expect(sharing).toBe(kind === 'ng-gnn' ? 'mixed' : 'each');
+    expect(gap).toBeGreaterThan(0);
+  });
+  test('kinds of one shape are refused for several, with those that take them', () => {
     expect(() => makeLearner({ kind: 'flat-mlp', settings: {} }, mixed, 'auto', objective, optimizer)).toThrow(
-      /model.kind: must be one of gmn, ng-gnn, ng-t, stat-nn for 3 architectures, got 'flat-mlp'/,
+      'model.kind: must be one of gmn, ng-gnn, ng-t, stat-nn for architectures of different shapes (3 in all)',
     );
     expect(() => makeLearner({ kind: 'dws', settings: {} }, one, 'auto', objective, optimizer)).toThrow(
       'model.kind: dws normalizes by statistics of the batch',

@@ -11,6 +11,7 @@ import {
   loadRows,
   namedColumn,
   registerHeldOut,
+  selectRows,
   shareOfRuns,
   standardParts,
   targetOf,
@@ -84,6 +85,16 @@ describe('loadRows', () => {
       /nan.h5: expected finite weights, found NaN in parameters\/fc1.weight of row 7 \(row 7 of mini 5 relu\); generate/,
     );
     await expect(loadRows([join(folder, 'nothing')])).rejects.toThrow('expected a zoo, found nothing');
+  });
+  test('selected rows keep their weights, columns, runs and parts', () => {
+    const kept = Int32Array.from(rows.runs.keys()).filter((row) => row % 3 === 1 && rows.groupOf[row] !== 1);
+    const own = selectRows(rows, kept);
+    expect([own.count, own.groups.length]).toEqual([kept.length, 2]);
+    kept.forEach((row, i) => {
+      expect(weightsOf(own, [i])).toEqual(weightsOf(rows, [row]));
+      expect([own.runs[i], own.split[i]]).toEqual([rows.runs[row], rows.split[row]]);
+      expect(own.columns.get('test-accuracy')!.values[i]).toBe(targetOf(rows, 'test-accuracy')[row]);
+    });
   });
   test('refuses a target that is not there, listing those that are', () => {
     expect(() => targetOf(rows, 'tset')).toThrow(/target: must be of zoo, depth, .*test-accuracy.*, got 'tset'/);

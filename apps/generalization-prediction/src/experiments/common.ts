@@ -6,13 +6,15 @@ import { recipes, standardTraining } from '../models/recipes.ts';
 import type { ModelRecipe } from '../models/recipes.ts';
 import { shareOfRuns, standardParts } from '../splits/parts.ts';
 import type { Parts } from '../splits/parts.ts';
+import { where } from '../splits/where.ts';
 import type { Task, TrainingSettings } from '../training/train-predictor.ts';
-import { loadRows, targetOf } from '../zoo/load-rows.ts';
+import { loadRows, selectRows, targetOf } from '../zoo/load-rows.ts';
 import type { Rows } from '../zoo/load-rows.ts';
 
 export interface SharedSettings {
   readonly zoo: string;
   readonly otherZoos: readonly string[];
+  readonly where: string;
   readonly target: string;
   readonly share: number;
   readonly samples: number;
@@ -21,12 +23,20 @@ export interface SharedSettings {
 /** @param cut which parts; the zoo's own split unless said otherwise */
 export async function loadTask(
   context: RunContext,
-  { zoo, otherZoos, target, share }: SharedSettings,
+  { zoo, otherZoos, where: only, target, share }: SharedSettings,
   cut: (rows: Rows, target: Float64Array) => Parts = standardParts,
 ): Promise<Task> {
-  const rows = await loadRows([zoo, ...otherZoos]);
+  const all = await loadRows([zoo, ...otherZoos]);
+  const rows = only === '' ? all : rowsWhere(all, only);
   const values = targetOf(rows, target);
   return shareOf(context, { rows, target: values, parts: cut(rows, values) }, share);
+}
+
+function rowsWhere(rows: Rows, text: string): Rows {
+  const holds = where(rows.columns, text);
+  const kept = Int32Array.from([...rows.runs.keys()].filter(holds));
+  if (kept.length > 0) return selectRows(rows, kept);
+  throw new UsageError(`where: must hold for some rows of ${rows.paths.join(' and ')}, got '${text}'`);
 }
 
 /** The task with a share of the training's runs; that of all seeds is the same. */

@@ -22,6 +22,8 @@ export const shared = {
   zoo: quickZoo,
   /** Further zoos whose rows are added; mostly to be held out. */
   otherZoos: [] as readonly string[],
+  /** Only rows that fulfil conditions; all when empty. */
+  where: '',
   target: 'test-accuracy',
   /** Share of the training's runs. */
   share: 1,
@@ -52,6 +54,7 @@ export const trainingRules: Rules = {
 export const descriptions = {
   zoo: 'folder of the zoo',
   otherZoos: 'further zoos whose rows are added, e.g. to be held out by zoo=<name>',
+  where: 'only rows with this, as in heldOut: activation=relu&epoch>=2; all when empty',
   target: 'column that is predicted',
   share: "share of the training's runs",
   samples: 'samples of runs for the intervals of one measure',

@@ -9,7 +9,7 @@ import { boundsFor } from '../evaluation/bounds.ts';
 import { scaleOf } from '../models/loss.ts';
 import type { Objective } from '../models/learner.ts';
 import { makeLearner } from '../models/make-learner.ts';
-import type { ModelChoice } from '../models/make-learner.ts';
+import type { ModelChoice } from '../models/shared-model.ts';
 import type { Parts } from '../splits/parts.ts';
 import { trainPredictor } from '../training/train-predictor.ts';
 import type { Task, TrainingResult, TrainingSettings } from '../training/train-predictor.ts';

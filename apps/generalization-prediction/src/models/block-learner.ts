@@ -12,8 +12,8 @@ import { targetsOf } from './learner.ts';
 
 const EVALUATION_BATCH = 64;
 
-/** A batch's rows of one architecture are this many, drawn anew in each step. */
-const UNIT = 8;
+/** A step sees this many architectures at least, where there are as many. */
+const MIXTURE = 4;
 
 interface Source {
   readonly kind: string;
@@ -24,7 +24,7 @@ interface Source {
   readonly on: (rows: Rows, group: number) => Metanet;
 }
 
-/** Rows of one architecture: a unit is a row, and the whole step is one graph. */
+/** Rows that one function reads: a unit is a row, and the whole step is one graph. */
 export function blockLearner(source: Source, objective: Objective, settings: OptimizerSettings): Learner {
   const parts = new Parts(source, objective);
   let step: ReturnType<typeof compileStep> | undefined;
@@ -49,26 +49,34 @@ export function blockLearner(source: Source, objective: Objective, settings: Opt
 }
 
 /**
- * Rows of several architectures: a unit is `UNIT` rows of one architecture, drawn in the step; a step adds up the gradients
- * of several units. An epoch has as many units of each architecture as its rows fill, one at least.
+ * Rows of several architectures: a unit is some rows of one architecture, drawn in the step; a step adds up the gradients of
+ * several units. An epoch has as many units of each architecture as its rows fill, one at least.
  */
-export function groupedLearner(source: Source, objective: Objective, settings: OptimizerSettings): Learner {
+export function groupedLearner(
+  source: Source,
+  objective: Objective,
+  settings: OptimizerSettings,
+  architectures: number,
+): Learner {
   const parts = new Parts(source, objective);
   const update = compileUpdate(source.kind, settings);
   const members = new Map<Int32Array, Map<number, Int32Array>>();
   let training: Map<number, Int32Array> = new Map();
+  let size = 1;
   return {
     ...common(source, parts),
     units: (rows, train, batch) => {
+      const together = Math.min(MIXTURE, architectures);
+      size = Math.max(1, Math.round(batch / together));
       training = members.get(train) ?? byGroup(rows, train);
       members.set(train, training);
       const units = [...training].flatMap(([group, own]) =>
-        Array<number>(Math.max(1, Math.round(own.length / UNIT))).fill(group),
+        Array<number>(Math.max(1, Math.round(own.length / size))).fill(group),
       );
-      return { units: Int32Array.from(units), batch: Math.min(units.length, Math.max(1, Math.round(batch / UNIT))) };
+      return { units: Int32Array.from(units), batch: Math.min(units.length, together) };
     },
     step: async (state, fixed, inputs) => {
-      const { grads, loss } = await summedGradients(parts, training, state, fixed, inputs);
+      const { grads, loss } = await summedGradients(parts, { training, size }, state, fixed, inputs);
       const next = await update(grads as never, state as never, scalar(inputs.rate) as never);
       return { state: next as unknown as LearnerState, loss };
     },
@@ -152,7 +160,7 @@ function byGroup({ groupOf }: Rows, wanted: Int32Array): Map<number, Int32Array>
 /** The mean over the units; float64 between them, so that their order is all that they depend on. */
 async function summedGradients(
   parts: Parts,
-  training: Map<number, Int32Array>,
+  { training, size }: { readonly training: Map<number, Int32Array>; readonly size: number },
   state: LearnerState,
   fixed: NdArrays,
   { rows, target, units, stream }: StepInputs,
@@ -161,7 +169,7 @@ async function summedGradients(
   let total = 0;
   for (const [i, group] of units.entries()) {
     const own = stream.split(i);
-    const chosen = draw(training.get(group)!, own.split('rows'));
+    const chosen = draw(training.get(group)!, size, own.split('rows'));
     const batch = batchOf(parts.model(rows, group), rows, target, chosen, own);
     const compiled = parts.gradients(rows, group);
     const { grads, loss } = (await compiled(state.params as never, fixed as never, batch as never)) as unknown as {
@@ -180,10 +188,10 @@ async function summedGradients(
   return { grads, loss: total };
 }
 
-/** `UNIT` different rows; where there are fewer, all of them again and again. */
-function draw(rows: Int32Array, stream: RandomStream): Int32Array {
+/** Different rows; where there are fewer, all of them again and again. */
+function draw(rows: Int32Array, size: number, stream: RandomStream): Int32Array {
   const order = stream.permutation(rows.length);
-  return Int32Array.from({ length: UNIT }, (_, i) => rows[order[i % rows.length]!]!);
+  return Int32Array.from({ length: size }, (_, i) => rows[order[i % rows.length]!]!);
 }
 
 async function outputsOf(

@@ -1,10 +1,12 @@
 /** @file Metanets as the app's settings name them. */
-import { metanetKind, metanetKinds } from '@weightspace/metanet';
+import { UsageError } from '@weightspace/experiment';
+import { MetanetError, metanetKind, metanetKinds } from '@weightspace/metanet';
 import type { Settings } from '@weightspace/metanet';
 
 import type { Rows } from '../zoo/load-rows.ts';
-import { architecturesOf, mixedKinds } from './make-learner.ts';
+import { architecturesOf } from './make-learner.ts';
 import { recipes } from './recipes.ts';
+import { shareModel } from './shared-model.ts';
 
 /** Settings of every kind, as the experiment's variants of `model.kind`. */
 export const modelVariants = (): { readonly [kind: string]: Settings } =>
@@ -29,12 +31,17 @@ export function problemOfRecipes(names: readonly string[]): string | undefined {
 export function recipesFor(
   rows: Rows,
   names: readonly string[],
-): { readonly taken: string[]; readonly left: string[] } {
-  const several = architecturesOf(rows).length > 1;
-  const kinds = mixedKinds();
+): { readonly taken: readonly string[]; readonly left: readonly string[] } {
+  const architectures = architecturesOf(rows);
   const takes = (name: string): boolean => {
-    const { kind, settings } = recipes[name]!;
-    return !several || (kinds.includes(kind) && !((settings['probes'] as number | undefined) ?? 0));
+    try {
+      shareModel(recipes[name]!, architectures);
+      return true;
+    } catch (error) {
+      if (error instanceof UsageError || error instanceof MetanetError) return false;
+      throw error;
+    }
   };
-  return { taken: names.filter(takes), left: names.filter((name) => !takes(name)) };
+  const taken = names.filter(takes);
+  return { taken, left: names.filter((name) => !taken.includes(name)) };
 }

@@ -8,13 +8,14 @@ import { loadSafetensors, RandomStream, saveSafetensors } from '@weightspace/com
 import type { NdArrays } from '@weightspace/compute';
 import { UsageError } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
-import { createMetanet, createMixedMetanet, MetanetError } from '@weightspace/metanet';
+import { MetanetError } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
 import type { Outcome } from '../experiments/study.ts';
 import { architecturesOf } from '../models/make-learner.ts';
-import type { ModelChoice } from '../models/make-learner.ts';
 import type { Objective } from '../models/learner.ts';
+import { shareModel } from '../models/shared-model.ts';
+import type { ModelChoice } from '../models/shared-model.ts';
 import type { Task } from '../training/train-predictor.ts';
 import { under } from '../training/train-predictor.ts';
 import type { Rows } from '../zoo/load-rows.ts';
@@ -126,22 +127,17 @@ function checkShapes(folder: string, predictor: Predictor): void {
  * @throws {UsageError} where it does, or the kind takes one architecture only
  */
 export function modelOn(predictor: Predictor, architecture: Architecture): Metanet {
-  const { kind, settings, architectures } = predictor;
-  const known = architectures.find(({ signature }) => signature === architecture.signature);
-  if (architectures.length === 1 && known) return createMetanet(kind, known, 1, settings);
-  if (architectures.length === 1)
-    throw new UsageError(
-      `architecture: must be ${architectures[0]!.signature}, which the predictor reads, got ${architecture.signature}; train one on a zoo of several architectures`,
-    );
-  if (known) return createMixedMetanet(kind, architectures, 1, settings).on(known);
+  const { architectures } = predictor;
+  const shared = shareModel(predictor, architectures);
+  const known = architectures.some(({ signature }) => signature === architecture.signature);
+  if (known || !shared.mixed) return shared.on(architecture);
   try {
-    const model = createMixedMetanet(kind, [...architectures, architecture], 1, settings).on(architecture);
+    const model = shareModel(predictor, [...architectures, architecture]).on(architecture);
     const shapes = (own: Metanet) =>
       Object.entries(own.initialize(RandomStream.fromSeed(0)))
         .map(([name, { shape }]) => `${name}[${shape.join()}]`)
         .join(' ');
-    const trained = createMixedMetanet(kind, architectures, 1, settings).on(architectures[0]!);
-    if (shapes(model) === shapes(trained)) return model;
+    if (shapes(model) === shapes(shared.on(architectures[0]!))) return model;
   } catch (error) {
     if (!(error instanceof MetanetError)) throw error;
   }

@@ -171,6 +171,35 @@ export function weightsOf({ groups, groupOf }: Rows, rows: ArrayLike<number>): N
   );
 }
 
+/** Some of the rows, in their order, numbered anew; architectures that none of them has are gone. */
+export function selectRows(rows: Rows, kept: Int32Array): Rows {
+  const parts = rows.groups.flatMap(({ architecture }, g) => {
+    const own = kept.filter((row) => rows.groupOf[row] === g);
+    return own.length === 0 ? [] : [{ architecture, own, weights: weightsOf(rows, own) }];
+  });
+  const order = Int32Array.from(parts.flatMap(({ own }) => [...own]));
+  const groupOf = new Int32Array(order.length);
+  let first = 0;
+  const groups = parts.map(({ architecture, own, weights }, g) => {
+    groupOf.fill(g, first, first + own.length);
+    first += own.length;
+    return { architecture, first: first - own.length, count: own.length, weights };
+  });
+  const columns = [...rows.columns].map(([name, column]): [string, Column] => [
+    name,
+    { ...column, values: Float64Array.from(order, (row) => column.values[row]!) },
+  ]);
+  return {
+    paths: rows.paths,
+    count: order.length,
+    groups,
+    groupOf,
+    columns: new Map(columns),
+    runs: Int32Array.from(order, (row) => rows.runs[row]!),
+    split: Uint8Array.from(order, (row) => rows.split[row]!),
+  };
+}
+
 export const rowsOfSplit = ({ split }: Rows, part: SplitName): Int32Array =>
   Int32Array.from([...split.keys()].filter((row) => split[row] === SPLITS.indexOf(part)));
 
