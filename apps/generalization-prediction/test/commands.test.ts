@@ -176,8 +176,8 @@ describe('compare, data-efficiency and out-of-distribution', () => {
     expect(table.map((line) => line.split(',').slice(0, 3).join())).toEqual([
       'held_out,model,rows',
       '"largest:depth","stat-nn",8',
-      '"activation=relu","stat-nn",16',
       '"largest:depth","train accuracy known",8',
+      '"activation=relu","stat-nn",16',
       '"activation=relu","train accuracy known",16',
     ]);
     for (const line of table.slice(1, 3))

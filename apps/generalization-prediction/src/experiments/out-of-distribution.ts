@@ -3,6 +3,7 @@ import { barPlot, defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
 import { heldOut, heldOutParts } from '../splits/held-out.ts';
+import { tauAxis } from '../report/plots.ts';
 import { estimateText, markdown } from '../report/table.ts';
 import type { Task } from '../training/train-predictor.ts';
 import { loadTask, recipe, shareOf, trainingFor } from './common.ts';
@@ -128,7 +129,10 @@ async function run(context: RunContext) {
         seen: undefined,
       });
   }
-  await report(context, shifts);
+  await report(
+    context,
+    tasks.flatMap(({ text }) => shifts.filter(({ held }) => held === text)),
+  );
   return {
     metrics: { splits: tasks.length },
     baselines: Object.fromEntries(shifts.map(({ held, model, out }) => [`${model} on ${held}`, metricsOf(out)])),
@@ -182,14 +186,14 @@ async function report(context: RunContext, shifts: readonly Shift[]): Promise<vo
   );
   const bars = shifts.map(({ held, model, out: { estimates } }) => {
     const { value, low, high } = estimates['kendall-tau'];
-    return { name: `${model} on ${held}`, value, ...(Number.isFinite(low) ? { low, high } : {}) };
+    return { name: `${held}: ${model}`, value, ...(Number.isFinite(low) ? { low, high } : {}) };
   });
   await context.savePlot(
     'out-of-distribution',
     await barPlot({
       title: "Kendall's τ on kinds of networks that were held out",
       subtitle: '95 % intervals over runs',
-      value: { title: "Kendall's τ", domain: [Math.min(0, ...bars.map(({ value, low }) => low ?? value)), 1] },
+      value: tauAxis(bars),
       bars,
       label: (value) => value.toFixed(3),
     }),

@@ -1,6 +1,6 @@
 /** @file Pictures of predictions. */
 import { barPlot, linePlot, scatterPlot } from '@weightspace/experiment';
-import type { Plot } from '@weightspace/experiment';
+import type { Axis, Plot } from '@weightspace/experiment';
 
 import type { Outcome, Verdict } from '../experiments/study.ts';
 import type { TrainingResult } from '../training/train-predictor.ts';
@@ -86,22 +86,21 @@ export const comparisonPlot = (
   subtitle: string,
   rows: readonly Verdict[],
   highlight?: string,
-): Promise<Plot> =>
-  barPlot({
-    title,
-    subtitle,
-    value: {
-      title: "Kendall's τ",
-      domain: [Math.min(0, ...rows.map(({ estimates }) => estimates['kendall-tau'].value)), 1],
-    },
-    bars: rows.map(({ model, estimates: { 'kendall-tau': tau } }) => ({
-      name: model,
-      value: tau.value,
-      ...(Number.isFinite(tau.low) ? { low: tau.low, high: tau.high } : {}),
-      ...(highlight === undefined ? {} : { highlight: model === highlight }),
-    })),
-    label: (value) => value.toFixed(3),
-  });
+): Promise<Plot> => {
+  const bars = rows.map(({ model, estimates: { 'kendall-tau': tau } }) => ({
+    name: model,
+    value: tau.value,
+    ...(Number.isFinite(tau.low) ? { low: tau.low, high: tau.high } : {}),
+    ...(highlight === undefined ? {} : { highlight: model === highlight }),
+  }));
+  return barPlot({ title, subtitle, value: tauAxis(bars), bars, label: (value) => value.toFixed(3) });
+};
+
+/** From 0, or from what lies below, to 1. */
+export const tauAxis = (bars: readonly { readonly value: number; readonly low?: number }[]): Axis => ({
+  title: "Kendall's τ",
+  domain: [bars.reduce((least, { value, low }) => Math.min(least, low ?? (value || 0)), 0), 1],
+});
 
 /** τ against the number of runs that were trained on. */
 export const efficiencyPlot = (

@@ -53,7 +53,7 @@ export async function barPlot({
     sort: names,
     title: null,
     scale: { domain: names, paddingInner: 0.3, paddingOuter: 0.15 },
-    axis: { ticks: false, domain: false, labelPadding: 8 },
+    axis: { ticks: false, domain: false, labelPadding: 8, labelLimit: 320 },
   };
   const scale = { zero: true, nice: true, ...(value.domain === undefined ? {} : { domain: value.domain }) };
   const x = (field: string) => ({
