@@ -99,16 +99,49 @@ describe('stackedConv2dChannelsLast', () => {
     await expectAgreement({ x: [2, 3, 5, 4, 7], w: [2, 15, 7, 2, 3], b: [2, 15] }, options, after);
   });
 
-  test('one after the other, the second reads what the first wrote', async () => {
-    const twice = (...[x, v, w]: Tensor[]) => {
-      const f = (...[p, q, r]: Tensor[]) =>
-        stackedConv2dChannelsLast(tf.relu(stackedConv2dChannelsLast(p!, q!)), r!, undefined, { strides: [2, 2] });
-      return [f(x!, v!, w!), ...tf.grads((...xs: Tensor[]) => tf.sum(tf.sin(f(...xs))))([x!, v!, w!])];
-    };
-    const inputs = [real('x', [2, 3, 9, 8, 2]), real('v', [2, 20, 2, 3, 3]), real('w', [2, 18, 20, 2, 2])];
-    const [native, loops] = [await run(twice, 'cpu')(...inputs), await run(twice, 'eager')(...inputs)];
-    native.forEach((array, i) => {
-      assertClose(array, loops[i]!, { rtol: 1e-4, atol: 1e-5 * Math.max(...Array.from(loops[i]!.data, Math.abs)) });
+  describe('one after the other, the second reads what the first wrote', () => {
+    const relu = (x: Tensor) => tf.relu(x);
+    test.each<[string, number[], StackedConv2dOptions, StackedConv2dOptions, (x: Tensor) => Tensor]>([
+      ['strides that leave rows over', [2, 3, 9, 8, 2], {}, { strides: [2, 2] }, relu],
+      ['strides that divide', [2, 3, 9, 8, 1], { pads: [1, 1, 0, 1] }, { strides: [2, 2], pads: [1, 1, 1, 1] }, relu],
+      [
+        'strides in both',
+        [2, 3, 15, 9, 1],
+        { strides: [2, 1], pads: [1, 2, 1, 1] },
+        { strides: [2, 3], pads: [1, 0, 2, 1] },
+        relu,
+      ],
+      [
+        'dilations',
+        [2, 3, 14, 10, 1],
+        { dilations: [2, 1], pads: [1, 0, 1, 0] },
+        { strides: [2, 2], dilations: [1, 3] },
+        relu,
+      ],
+      ['images that all share', [3, 9, 8, 3], { pads: [1, 1, 0, 1] }, { strides: [2, 2], pads: [1, 1, 1, 1] }, relu],
+      ['many channels', [2, 3, 9, 8, 5], { pads: [1, 1, 0, 1] }, { strides: [2, 2], pads: [1, 1, 1, 1] }, relu],
+      ['nothing between', [2, 3, 9, 8, 1], { pads: [1, 1, 0, 1] }, { strides: [2, 2] }, (x) => x],
+      ['a scale between', [2, 3, 9, 8, 1], { pads: [1, 1, 0, 1] }, { strides: [2, 2] }, (x) => tf.mul(x, 0.5)],
+      ['tanh between', [2, 3, 9, 8, 1], { pads: [1, 1, 0, 1] }, { strides: [2, 2] }, (x) => tf.tanh(x)],
+      [
+        'what is read elsewhere, too',
+        [2, 3, 9, 8, 1],
+        { pads: [1, 1, 0, 1] },
+        { strides: [2, 2] },
+        (x) => tf.add(tf.relu(x), tf.mul(tf.relu(x), tf.mean(x, [2, 3, 4], true))),
+      ],
+    ])('%s', async (_, shape, first, second, between) => {
+      const network = (...[x, v, w]: Tensor[]) =>
+        stackedConv2dChannelsLast(between(stackedConv2dChannelsLast(x!, v!, undefined, first)), w!, undefined, second);
+      const f = (...xs: Tensor[]) => [
+        network(...xs),
+        ...tf.grads((...ys: Tensor[]) => tf.sum(tf.sin(tf.mul(network(...ys), 0.1))))(xs),
+      ];
+      const inputs = [real('x', shape), real('v', [2, 20, shape.at(-1)!, 3, 3]), real('w', [2, 18, 20, 3, 2])];
+      const [native, loops] = [await run(f, 'cpu')(...inputs), await run(f, 'eager')(...inputs)];
+      native.forEach((array, i) => {
+        assertClose(array, loops[i]!, { rtol: 1e-4, atol: 3e-5 * Math.max(...Array.from(loops[i]!.data, Math.abs)) });
+      });
     });
   });
 

@@ -3,6 +3,8 @@ import type { DType } from '../nd-array.ts';
 import { sizeOf } from '../nd-array.ts';
 import { broadcastShape, elementsOf, isUniform, sameShape, unexpanded, uniformOf } from './graph.ts';
 import type { Attributes, Graph, Value, ValueType } from './graph.ts';
+import { interleaved, positivePhases } from './phases.ts';
+import type { Phases } from './phases.ts';
 import { positiveAsNumber, withRelu } from './rectified.ts';
 
 /** Writes operations into one graph. */
@@ -12,6 +14,8 @@ export class Builder {
   readonly block: number;
   /** Values that are other views of blocked images; what is computed elementwise from them is computed on these. */
   readonly #blocked = new Map<Value, Value>();
+  /** Those of them that come in phases. */
+  readonly #phased = new Map<Value, Phases>();
   /** The same of these views where networks and points are one axis. */
   readonly #merged = new Map<Value, Value>();
 
@@ -25,6 +29,11 @@ export class Builder {
     const small = unexpanded(x);
     if (small !== x) return this.expand(this.unary(op, small, type, attributes), x.shape);
     const images = this.#blocked.get(x);
+    const phases = this.#phased.get(x);
+    if (phases && this.#mayCompute(op, x)) {
+      const parts = phases.parts.map((part) => this.unary(op, part, type, attributes));
+      return this.fromPhases({ ...phases, parts }, x.shape.at(-1)!);
+    }
     if (images && this.#mayCompute(op, x)) {
       return this.fromBlocked(this.unary(op, images, type, attributes), x.shape.at(-1)!);
     }
@@ -38,6 +47,8 @@ export class Builder {
     const shape = broadcastShape(a.shape, b.shape);
     const identity = this.#withoutEffect(op, a, b, shape);
     if (identity) return identity;
+    const phased = this.#binaryInPhases(op, a, b, type) ?? this.#binaryInPhases(op, b, a, type, true);
+    if (phased) return phased;
     const images = this.#blockedOperands(op, [a, b], shape);
     if (images) return this.fromBlocked(this.binary(op, images[0]!, images[1]!, type), shape.at(-1)!);
     const [p, q] = [this.#smallest(a), this.#smallest(b)];
@@ -57,6 +68,34 @@ export class Builder {
     const view = this.slice(all, [0, 0, 0, 0, 0], [N, P, H, W, channels]);
     this.#blocked.set(view, images);
     return view;
+  }
+
+  /** The same of what comes in phases; these are laid between each other only where something asks for the whole. */
+  fromPhases(phases: Phases, channels: number): Value {
+    const view = this.fromBlocked(interleaved(this, phases), channels);
+    this.#phased.set(view, phases);
+    return view;
+  }
+
+  phasesOf = (view: Value): Phases | undefined => this.#phased.get(view);
+
+  /** With a number, with what comes in the same phases, or with what can be had in them. */
+  #binaryInPhases(op: string, view: Value, other: Value, type: ValueType, turned = false): Value | undefined {
+    const phases = this.#phased.get(view);
+    if (!phases || !this.#mayCompute(op, view)) return undefined;
+    const number = this.#smallest(other);
+    const images = this.#blocked.get(other);
+    const others =
+      number.shape.length === 0
+        ? phases.parts.map(() => number)
+        : sameShape(this.#phased.get(other)?.strides ?? [], phases.strides)
+          ? this.#phased.get(other)!.parts
+          : images && sameShape(other.shape, view.shape) && positivePhases(this, images, phases.strides);
+    if (!others) return undefined;
+    const parts = phases.parts.map((part, i) =>
+      turned ? this.binary(op, others[i]!, part, type) : this.binary(op, part, others[i]!, type),
+    );
+    return this.fromPhases({ ...phases, parts }, view.shape.at(-1)!);
   }
 
   /** The other way: `[N, P, H, W, C]` as `[P, N, C / block, H, W, block]`, filled up with zeros. */

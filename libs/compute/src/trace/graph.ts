@@ -4,7 +4,8 @@ import { sizeOf } from '../nd-array.ts';
 
 /** What ONNX has and tfjs hasn't: 64-bit integers, for shapes and axes. */
 export type ValueType = DType | 'int64';
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 export type Attributes = { readonly [name: string]: Attribute };
 
 export interface Value {

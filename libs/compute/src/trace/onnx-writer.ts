@@ -159,5 +159,6 @@ function attributeInit(name: string, value: Attribute): AttributeInit {
     return { name, type: AttributeProto_AttributeType.STRING, s: new Uint8Array(Buffer.from(value)) };
   if (typeof value === 'number') return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) };
   if ('float' in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
+  if ('floats' in value) return { name, type: AttributeProto_AttributeType.FLOATS, floats: [...value.floats] };
   return { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) };
 }

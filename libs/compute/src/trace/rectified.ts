@@ -6,7 +6,7 @@ import type { Graph, Node, Value, ValueType } from './graph.ts';
 export const BLOCKED = 'com.microsoft.nchwc';
 
 /** The node that makes a value, reshaped or not. */
-const makerOf = (x: Value): Node | undefined => (x.node?.op === 'Reshape' ? makerOf(x.node.inputs[0]!) : x.node);
+export const makerOf = (x: Value): Node | undefined => (x.node?.op === 'Reshape' ? makerOf(x.node.inputs[0]!) : x.node);
 
 /** The convolution that x comes from, with a ReLU at its end; x itself where it comes from something else. */
 export function withRelu(graph: Graph, x: Value): Value {
@@ -16,8 +16,8 @@ export function withRelu(graph: Graph, x: Value): Value {
   return graph.add(maker.op, maker.inputs, { shape, type }, { ...maker.attributes, activation: 'Relu' }, BLOCKED);
 }
 
-/** Above the reciprocal of the smallest normal number. */
-const STEEP = { float: 3e38 };
+/** Settings of `HardSigmoid`, with a slope above the reciprocal of the smallest normal number. */
+export const POSITIVE: readonly [number, number] = [3e38, 0];
 
 /**
  * The number 1 where y > 0 and else 0, for a y that a ReLU made: min(1, 3e38·y), in one pass rather than two.
@@ -30,5 +30,10 @@ export function positiveAsNumber(graph: Graph, x: Value, type: ValueType): Value
   const maker = makerOf(y);
   const rectified = maker?.op === 'Relu' || maker?.attributes['activation'] === 'Relu';
   if (!rectified || !isUniform(zero, 0) || y.type !== 'float32') return x;
-  return graph.add('HardSigmoid', [y], { shape: y.shape, type }, { alpha: STEEP, beta: { float: 0 } });
+  return graph.add(
+    'HardSigmoid',
+    [y],
+    { shape: y.shape, type },
+    { alpha: { float: POSITIVE[0] }, beta: { float: POSITIVE[1] } },
+  );
 }

@@ -9,6 +9,7 @@
  */
 import type { Builder } from '../build.ts';
 import type { Value } from '../graph.ts';
+import { interleaved, phaseWindows } from '../phases.ts';
 import { BLOCKED } from '../rectified.ts';
 import type { ConvGeometry } from './nd-conv.ts';
 
@@ -95,7 +96,7 @@ function planes(b: Builder, x: Value): Value {
   const [M, P, H, W, C] = own.shape as Shape5;
   if (C > 1) return b.transpose(own, [1, 0, 4, 2, 3]);
   // Without the axis of size 1, ONNX Runtime moves whole planes.
-  return b.reshape(b.transpose(b.reshape(own, [M, P, H * W]), [1, 0, 2]), [P, M, 1, H, W]);
+  return b.reshape(b.transpose(b.reshape(own, [M, P, H, W]), [1, 0, 2, 3]), [P, M, 1, H, W]);
 }
 
 /** `[N, O / c, C, K, L, c]` */
@@ -195,12 +196,13 @@ export function blockedInputGradient(
       },
     );
   };
-  const lines = rowClasses.map((row) => {
-    const columns = columnClasses.map((column) => b.reshape(part(row, column), [P * M * blocks * q * r, 1, c]));
-    return b.reshape(b.concat(columns, 1), [P * M * blocks * q, 1, r * columns.length * c]);
-  });
-  const all = b.reshape(b.concat(lines, 1), [P, M, blocks, q * lines.length, r * columnClasses.length, c]);
-  const exact = b.slice(all, [0, 0, 0, 0, 0, 0], [P, M, blocks, H, W, c]);
+  const parts = rowClasses.flatMap((row) =>
+    columnClasses.map((column) => b.reshape(part(row, column), [P, M, blocks, q, r, c])),
+  );
+  const phases = { parts, strides: g.strides as [number, number] };
+  const divides = H % g.strides[0]! === 0 && W % g.strides[1]! === 0;
+  if (parts.length > 1 && divides && !shared) return b.fromPhases(phases, C);
+  const exact = b.slice(interleaved(b, phases), [0, 0, 0, 0, 0, 0], [P, M, blocks, H, W, c]);
   return b.reshape(b.fromBlocked(exact, C), inputShape);
 }
 
@@ -283,30 +285,41 @@ export function blockedBiasGradient(b: Builder, x: Value, dy: Value, [N, O, C]: 
 function patchSums(b: Builder, x: Value, dy: Value, g: ConvGeometry): Value {
   const images = planes(b, x);
   const [P, M, C, H, W] = images.shape as Shape5;
-  const outputs = b.toBlocked(dy);
-  const [, N, blocks, height, width, c] = outputs.shape as Shape6;
-  const [K, L] = g.kernel as [number, number];
-  const [size, rows] = [C * K * L, C * K * L + 1];
-  const picks = new Float32Array(rows * size);
+  const { parts, strides } = b.phasesOf(dy) ?? { parts: [b.toBlocked(dy)], strides: [1, 1] as const };
+  const [, N, blocks, height, width, c] = parts[0]!.shape as Shape6;
+  const filters = pickingFilters(b, C, g.kernel as [number, number]);
+  const rows = filters[0].shape[0]!;
+  const window = { kernel_shape: g.kernel, strides: g.strides, pads: g.pads, dilations: g.dilations };
+  const whole = b.reshape(images, [P, M * C, H, W]);
+  const outputs = [height * strides[0], width * strides[1]] as const;
+  const sums = phaseWindows(b, whole, window, strides, outputs).map((phase, i) => {
+    const patches = b.graph.add(
+      'Conv',
+      [b.reshape(phase.planes, [P * M, C, ...phase.planes.shape.slice(2)]), ...filters],
+      { shape: [P * M, rows, height, width], type: 'float32' },
+      { ...phase.window, group: 1 },
+    );
+    const products = b.graph.add(
+      'MatMul',
+      [b.reshape(patches, [P, M, 1, rows, height * width]), b.reshape(parts[i]!, [P, N, blocks, height * width, c])],
+      { shape: [P, N, blocks, rows, c], type: 'float32' },
+    );
+    return b.reduce('ReduceSum', products, [0]);
+  });
+  return sums.reduce((sum, next) => b.add(sum, next));
+}
+
+/** Filters `[C·K·L + 1, C, K, L]` and biases that pick each element of a patch, and 1. */
+function pickingFilters(b: Builder, C: number, [K, L]: readonly [number, number]): [Value, Value] {
+  const size = C * K * L;
+  const picks = new Float32Array((size + 1) * size);
   for (let i = 0; i < size; i++) picks[i * size + i] = 1;
-  const ones = new Float32Array(rows);
+  const ones = new Float32Array(size + 1);
   ones[size] = 1;
-  const patches = b.graph.add(
-    'Conv',
-    [
-      b.reshape(images, [P * M, C, H, W]),
-      b.graph.constant({ dtype: 'float32', shape: [rows, C, K, L], data: picks }),
-      b.graph.constant({ dtype: 'float32', shape: [rows], data: ones }),
-    ],
-    { shape: [P * M, rows, height, width], type: 'float32' },
-    { kernel_shape: g.kernel, strides: g.strides, pads: g.pads, dilations: g.dilations, group: 1 },
-  );
-  const products = b.graph.add(
-    'MatMul',
-    [b.reshape(patches, [P, M, 1, rows, height * width]), b.reshape(outputs, [P, N, blocks, height * width, c])],
-    { shape: [P, N, blocks, rows, c], type: 'float32' },
-  );
-  return b.reduce('ReduceSum', products, [0]);
+  return [
+    b.graph.constant({ dtype: 'float32', shape: [size + 1, C, K, L], data: picks }),
+    b.graph.constant({ dtype: 'float32', shape: [size + 1], data: ones }),
+  ];
 }
 
 /**
