@@ -51,7 +51,7 @@ export const outOfDistribution = defineExperiment({
     'data-set': {
       zoo: zooConfigurations['cnn-zoo'].zoo,
       otherZoos: [zooConfigurations['cnn-zoo-fashion'].zoo],
-      heldOut: ['zoo=cnn-zoo-fashion'],
+      heldOut: ['zoo=cnn-zoo-fashion-mnist-4000'],
       reference: false,
     },
   } as never,

@@ -10,8 +10,8 @@ import { choices } from '../training/train-predictor.ts';
 
 export const quickZoo = 'data/cnn-zoo/sample';
 export const zooConfigurations = {
-  'cnn-zoo': { zoo: 'zoos/cnn-zoo-mnist' },
-  'cnn-zoo-fashion': { zoo: 'zoos/cnn-zoo-fashion' },
+  'cnn-zoo': { zoo: 'zoos/cnn-zoo-mnist-4000' },
+  'cnn-zoo-fashion': { zoo: 'zoos/cnn-zoo-fashion-mnist-4000' },
   'cnn-park': { zoo: 'zoos/cnn-park' },
   'diverse-zoo': { zoo: 'zoos/diverse-zoo' },
   'rnn-zoo': { zoo: 'zoos/rnn-zoo' },
