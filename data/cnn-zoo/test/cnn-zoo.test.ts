@@ -49,7 +49,7 @@ const SMALL = ['--networks', '9', '--epochs', '2', '--checkpoints', '1,2', '--th
 
 /** The same. */
 const settings = {
-  ...{ seed: 0, networks: 9, epochs: 2, batch: 32, checkpoints: [1, 2], resume: false, quiet: true },
+  ...{ seed: 0, networks: 9, epochs: 2, batch: 16, checkpoints: [1, 2], resume: false, quiet: true },
   ...{ trainImages: 400, validationImages: 60, testImages: 100, probeImages: 2500, images: 'mnist' },
 };
 
@@ -127,7 +127,7 @@ test.each([
   [{ networks: 0 }, 'a zoo needs networks, asked for 0'],
   [{ trainImages: 70_000 }, 'asked for 70000 + 60 and 100'],
   [{ checkpoints: [9] }, '--checkpoints must be at most --epochs 2, got 9'],
-  [{ trainImages: 100 }, '--train-images must be at least 320, so that a share of 0.1 makes a batch of 32, got 100'],
+  [{ trainImages: 100 }, '--train-images must be at least 160, so that a share of 0.1 makes a batch of 16, got 100'],
 ])('refuses %j', (wrong, message) => {
   expect(() => trainingZooWork(smallCnnZoo, { ...settings, ...wrong })).toThrow(message);
 });

@@ -1,10 +1,10 @@
 import { tf } from '@weightspace/compute';
-import type { Tensor } from '@weightspace/compute';
+import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { withNetworks } from '../stacked.ts';
 import { registerLayerKind } from './layer-kind.ts';
 import type { LayerKind } from './layer-kind.ts';
-import { alongChannels, declareNorm, normSettings, perChannel, scaleAndShift, standardize } from './norms.ts';
+import { alongChannels, declareNorm, normSettings, perChannel, scaleAndShift } from './norms.ts';
 
 /**
  * weight · (x − running_mean) / √(running_var + ε) + bias, channel by channel: as a trained network is run. In training
@@ -35,15 +35,21 @@ export const batchNorm: LayerKind = {
     if (statistics) {
       const axes = stacked.shape.slice(1, -1).map((_, i) => i + 1);
       record(statistics, layer.name, stacked, axes, count);
-      return scaleAndShift(standardize(stacked, axes, epsilon), params, gain, positions);
+      const centred = tf.sub(stacked, tf.mean(stacked, axes, true));
+      const variance = tf.reshape(tf.mean(tf.square(centred), axes), [stacked.shape[0]!, stacked.shape.at(-1)!]);
+      return scaleAndShift(centred, scaledBy(params, variance, epsilon), gain, positions);
     }
-    const { running_mean: mean, running_var: variance } = params;
-    const deviation = tf.sqrt(tf.add(variance!, epsilon));
-    const centred = tf.sub(stacked, alongChannels(mean!, positions));
-    return scaleAndShift(tf.div(centred, alongChannels(deviation, positions)), params, gain, positions);
+    const centred = tf.sub(stacked, alongChannels(params['running_mean']!, positions));
+    return scaleAndShift(centred, scaledBy(params, params['running_var']!, epsilon), gain, positions);
   },
 };
 registerLayerKind(batchNorm);
+
+/** Scale and shift of each channel, with the deviation in the scale: a product less for each value. */
+function scaledBy({ weight, bias }: Tensors, variance: Tensor, epsilon: number): Tensors {
+  const scale = tf.div(1, tf.sqrt(tf.add(variance, epsilon)));
+  return { weight: weight ? tf.mul(weight, scale) : scale, ...(bias ? { bias } : {}) };
+}
 
 function record(into: Record<string, Tensor>, name: string, x: Tensor, axes: number[], count: number): void {
   const mean = tf.mean(x, axes, true);

@@ -55,8 +55,12 @@ export function scaleAndShift(
   return bias ? tf.add(y, scaled(bias)) : y;
 }
 
-/** (x − mean) / √(variance + ε) over some axes, which stay with size 1; the variance is that of a population. */
+/**
+ * (x − mean) / √(variance + ε) over some axes, which stay with size 1; the variance is that of a population.
+ *
+ * As a product with a reciprocal of few numbers, whose gradient is simpler than that of a quotient.
+ */
 export function standardize(x: Tensor, axes: number[], epsilon: number): Tensor {
   const centred = tf.sub(x, tf.mean(x, axes, true));
-  return tf.div(centred, tf.sqrt(tf.add(tf.mean(tf.square(centred), axes, true), epsilon)));
+  return tf.mul(centred, tf.div(1, tf.sqrt(tf.add(tf.mean(tf.square(centred), axes, true), epsilon))));
 }

@@ -9,8 +9,6 @@ interface Site {
   readonly positions: readonly number[];
   /** Channels. */
   readonly size: number;
-  /** Values that convolutions write lie in memory channels first. */
-  readonly channelsFirst: boolean;
 }
 
 /** Numbers in a pool: what a cache holds beside the values. */
@@ -33,10 +31,7 @@ export class Dropout {
     const kinds = new Map(spec.layers.map((layer) => [layer.output, layer]));
     this.#sites = values
       .filter(({ name }) => name !== spec.output && kinds.has(name) && drops(kinds.get(name)!))
-      .map(({ name, positions, size }) => {
-        const channelsFirst = positions.length > 0 && positions.length < 3;
-        return { name, positions, size, channelsFirst };
-      });
+      .map(({ name, positions, size }) => ({ name, positions, size }));
     this.pools = Object.fromEntries(
       this.#sites.map((site) => {
         const length = lengthOf(site);
@@ -79,16 +74,10 @@ const drops = ({ activation, kind }: LayerSpec): boolean => activation.kind !== 
 const lengthOf = ({ positions, size }: Site): number => positions.reduce((n, m) => n * m, size);
 
 /** @param mask_bnl shape `[B, N, numbers]` @returns shape `[N, B, …positions, channels]` */
-function maskOf(mask_bnl: Tensor, { positions, size, channelsFirst }: Site): Tensor {
+function maskOf(mask_bnl: Tensor, { positions, size }: Site): Tensor {
   const [B, N] = mask_bnl.shape as [number, number];
-  const axes = positions.map((_, i) => i + 3);
-  if (channelsFirst) return tf.transpose(tf.reshape(mask_bnl, [B, N, size, ...positions]), [1, 0, ...axes, 2]);
-  const last = positions.length + 2;
-  return tf.transpose(tf.reshape(mask_bnl, [B, N, ...positions, size]), [
-    1,
-    0,
-    ...Array.from({ length: last - 1 }, (_, i) => i + 2),
-  ]);
+  const mask = tf.reshape(mask_bnl, [B, N, ...positions, size]);
+  return tf.transpose(mask, [1, 0, ...mask.shape.slice(2).map((_, i) => i + 2)]);
 }
 
 /** The stream that a run's rows come from. @param epoch counted from 1 */
