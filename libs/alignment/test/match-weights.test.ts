@@ -17,7 +17,7 @@ import {
   plainMlp,
   randomParams,
   stream,
-} from './labelled-networks.ts';
+} from '@weightspace/symmetry/testing';
 
 const noisy = (params: NdArrays, draws: RandomStream, size: number): NdArrays =>
   mapValues(params, (a) =>

@@ -19,12 +19,17 @@ interface Batch {
 }
 type Step = Compiled<[State, Batch, Tensor], { readonly state: State; readonly loss: Tensor }>;
 
-/** Forward, backward and AdamW of any model, compiled; a call takes one step. */
+/**
+ * Forward, backward and AdamW of any model, compiled; a call takes one step.
+ *
+ * @param draws whether masks are drawn anew in each call, where the PyTorch script draws them in each step
+ */
 export function preparedStep<Result>(
   model: WeightFunction<Result>,
   batch: number,
   target: NdArray,
   lossOf: (result: Result, target: Tensor, weights: Tensors) => Tensor,
+  draws = false,
 ) {
   const optimizer = adamW();
   const update = (state: State, { fixed, weights, noise, target: wanted }: Batch, rate: Tensor) => {
@@ -39,9 +44,11 @@ export function preparedStep<Result>(
   const given = { weights, fixed: model.measure(weights, stream), noise: model.noise(batch, stream), target };
   const step = compile(update as never, { name: model.kind, recycle: true }) as unknown as Step;
   let state: { params: NdArrays; optimizer: NdArrays } = { params, optimizer: optimizer.init(params) };
+  let calls = 0;
   return {
     call: async () => {
-      const done = await step(state, given, scalar(1e-4));
+      const drawn = draws ? { noise: model.noise(batch, stream.split(calls++)) } : {};
+      const done = await step(state, { ...given, ...drawn }, scalar(1e-4));
       state = done.state;
       return { parameters: model.parameterCount };
     },

@@ -13,7 +13,7 @@ import {
 import { assertClose, mapValues, ndarray } from '@weightspace/compute';
 
 import { architectures } from './architectures.ts';
-import { stream } from './labelled-networks.ts';
+import { stream } from '@weightspace/symmetry/testing';
 
 describe.each(architectures)('%s', (name, architecture, order) => {
   const group = permutationGroup(architecture);

@@ -15,7 +15,7 @@ import {
 } from '@weightspace/symmetry';
 import type { FunctionSymmetryOptions, SymmetryGroup } from '@weightspace/symmetry';
 
-import { fixed, groupedConvolution, labelled, leaf, lstm, plainMlp, stream } from './labelled-networks.ts';
+import { fixed, groupedConvolution, labelled, leaf, lstm, plainMlp, stream } from '@weightspace/symmetry/testing';
 
 const attention = labelled(
   'attention',

@@ -22,7 +22,7 @@ import {
   plainMlp,
   randomParams,
   stream,
-} from './labelled-networks.ts';
+} from '@weightspace/symmetry/testing';
 
 const change = (params: NdArrays, f: (x: number, i: number, name: string) => number): NdArrays =>
   mapValues(params, (a, name) =>

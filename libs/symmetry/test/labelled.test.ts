@@ -30,7 +30,7 @@ import {
   plainMlp,
   randomParams,
   stream,
-} from './labelled-networks.ts';
+} from '@weightspace/symmetry/testing';
 import { slowAct } from './oracle.ts';
 
 function expectClose(actual: NdArrays, expected: NdArrays, rtol = 1e-5): void {

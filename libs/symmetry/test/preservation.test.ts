@@ -15,7 +15,7 @@ import {
 } from '@weightspace/symmetry';
 import type { Architecture } from '@weightspace/architecture';
 
-import { stream } from './labelled-networks.ts';
+import { stream } from '@weightspace/symmetry/testing';
 
 const words = transformer({ tokens: 3, vocabulary: 6, width: 4, depth: 1, heads: 2, hidden: 3, outputs: 2 });
 const sines = siren({ sizes: [2, 6, 5, 1], omega: 5 });

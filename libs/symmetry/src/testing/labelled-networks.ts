@@ -1,4 +1,4 @@
-/** @file Labelled networks by hand, without layer kinds: an axis is written 'head*qk + head*vo'. */
+/** @file For tests: labelled networks by hand, without layer kinds; an axis is written 'head*qk + head*vo'. */
 import type { AxisRole, LabelledNetwork, ParameterKind, ParameterSpec, Space } from '@weightspace/architecture';
 import { RandomStream } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
