@@ -2,10 +2,11 @@
 import type { Architecture } from '@weightspace/architecture';
 import { augmentationsOf, mixupOf } from '@weightspace/augmentation';
 import type { Augmentation, Mixup } from '@weightspace/augmentation';
-import { createMetanet, metanetKind, metanetKinds } from '@weightspace/metanet';
+import { createMetanet, metanetKind, metanetKinds, withCanonicalSigns } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
 import { recipes } from './recipes.ts';
+import type { ModelRecipe } from './recipes.ts';
 
 /** Settings of every kind, as the experiment's variants of `model.kind`. */
 export const modelVariants = (): { readonly [kind: string]: Settings } =>
@@ -16,6 +17,16 @@ export const settingsOf = (kind: string): Settings => metanetKind(kind).settings
 
 export function makeModel(architecture: Architecture, classes: number, kind: string, settings: Settings): Metanet {
   return createMetanet(kind, architecture, classes, settings);
+}
+
+/** The model that a recipe names. */
+export function modelOf(
+  { kind, settings, canonicalSigns = false }: ModelRecipe,
+  architecture: Architecture,
+  classes: number,
+): Metanet {
+  const model = makeModel(architecture, classes, kind, settings);
+  return canonicalSigns ? withCanonicalSigns(model) : model;
 }
 
 export const makeAugmentation = (names: readonly string[]): Augmentation => augmentationsOf(names);

@@ -12,6 +12,8 @@ export interface ModelRecipe {
   /** What differs from `standardTraining`, or from the run's. */
   readonly training: Partial<TrainingSettings>;
   readonly augmentation: readonly string[];
+  /** Whether signs and phases are chosen by a rule before the model reads the weights, for kinds without such a setting. */
+  readonly canonicalSigns?: boolean;
   /** Published test accuracy in % by image set, on the authors' own networks; with ≈ where we couldn't check it. */
   readonly published?: { readonly [imageSet: string]: string };
 }
@@ -50,6 +52,13 @@ export const weightsAlone: ModelRecipe = {
   training: { batch: 32 },
   augmentation: [],
 };
+/** The same for graph metanets, at a higher rate than the published one, for fewer epochs. */
+const weightsAloneGraph = {
+  settings: {},
+  training: { ...ngTraining, rate: 2e-3, batch: 32 },
+  augmentation: [],
+  canonicalSigns: true,
+} as const;
 const nfn = { ...weightsAlone.settings, channels: [32, 32], frequencies: 32 } as const;
 const nfnProbes = { probes: 128, channels: [32, 32], frequencies: 32 } as const;
 
@@ -95,6 +104,7 @@ export const recipes: { readonly [name: string]: ModelRecipe } = {
     augmentation: defaultAugmentation,
     ...published('85.71', '67.06'),
   },
+  'dws-canonical': { kind: 'dws', settings: {}, training: dwsTraining, augmentation: [], canonicalSigns: true },
   unf: { kind: 'unf', settings: {}, ...weights },
   gmn: { kind: 'gmn', settings: {}, ...weights },
   'ng-gnn': {
@@ -111,6 +121,7 @@ export const recipes: { readonly [name: string]: ModelRecipe } = {
     augmentation: defaultAugmentation,
     ...published('≈ 98.0', '≈ 75'),
   },
+  'ng-gnn-canonical': { ...weightsAloneGraph, kind: 'ng-gnn', settings: { dropout: 0 } },
   'ng-t': {
     kind: 'ng-t',
     settings: {},

@@ -1,7 +1,15 @@
 import { compile } from '@weightspace/compute';
 import type { NdArrays, Tensors, tf } from '@weightspace/compute';
-import { createMetanet, fourierFeatures, layoutOf, pool, probeFeatures, probeParameters } from '@weightspace/metanet';
-import type { Layout, Permutable, Settings } from '@weightspace/metanet';
+import {
+  createMetanet,
+  fourierFeatures,
+  layoutOf,
+  pool,
+  probeFeatures,
+  probeParameters,
+  withCanonicalSigns,
+} from '@weightspace/metanet';
+import type { Layout, Metanet, Permutable, Settings } from '@weightspace/metanet';
 import {
   act,
   assertBatchIndependence,
@@ -105,6 +113,17 @@ describe.each(Object.entries(architectures))('on %s', (_, architecture) => {
       });
     expect((await run(settings)).error).toBeLessThan(1e-5);
     expect((await run(smallSettings[kind]!)).passed).toBe(false);
+  });
+
+  test('ng-gnn is invariant to the whole group when signs are made canonical for it, and else is not', async () => {
+    const draws = stream.split('signs');
+    const whole = symmetryGroup(architecture);
+    const elements = Array.from({ length: 4 }, () => randomElement(whole, draws));
+    const model = createMetanet('ng-gnn', architecture, CLASSES);
+    const run = (chosen: Metanet) =>
+      certifyInvariance({ f: ready(chosen, false), input: networksOf(architecture), elements, actIn });
+    expect((await run(withCanonicalSigns(model))).error).toBeLessThan(1e-5);
+    expect((await run(model)).passed).toBe(false);
   });
 
   test.each(['nfn-np', 'nfn-hnp'])(

@@ -2,7 +2,7 @@
 import { barPlot, defineExperiment, meanInterval } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
-import { availableRecipes, makeAugmentation, makeModel, problemOfRecipes } from '../models.ts';
+import { availableRecipes, makeAugmentation, modelOf, problemOfRecipes } from '../models.ts';
 import { recipes, standardTraining } from '../recipes.ts';
 import { trainClassifier } from '../train-classifier.ts';
 import type { TrainingSettings } from '../train-classifier.ts';
@@ -102,7 +102,7 @@ async function rowOf(context: RunContext, data: ZooData, name: string, settings:
     ...(settings.batch > 0 ? { batch: settings.batch } : {}),
     evaluateEvery: settings.evaluateEvery,
   };
-  const model = makeModel(data.architecture, data.classes.length, recipe.kind, recipe.settings);
+  const model = modelOf(recipe, data.architecture, data.classes.length);
   context.say(
     `${name}: ${model.parameterCount.toLocaleString('en')} parameters, ${training.epochs} epochs of batches of ${training.batch}, augmentation ${recipe.augmentation.join(' ') || 'none'}`,
   );
