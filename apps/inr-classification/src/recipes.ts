@@ -121,7 +121,13 @@ export const recipes: { readonly [name: string]: ModelRecipe } = {
     augmentation: defaultAugmentation,
     ...published('≈ 98.0', '≈ 75'),
   },
-  'ng-gnn-canonical': { ...weightsAloneGraph, kind: 'ng-gnn', settings: { dropout: 0 } },
+  'ng-gnn-residual': { ...weightsAloneGraph, kind: 'ng-gnn', settings: { dropout: 0, residual: true } },
+  'ng-gnn-residual-probes': {
+    kind: 'ng-gnn',
+    settings: { dropout: 0, residual: true, probes: 64 },
+    training: weightsAloneGraph.training,
+    augmentation: defaultAugmentation,
+  },
   'ng-t': {
     kind: 'ng-t',
     settings: {},

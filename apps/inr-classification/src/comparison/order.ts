@@ -17,9 +17,9 @@ export interface OrderCheck extends Order {
 const groups: readonly (readonly string[])[] = [
   ['flat-mlp', 'flat-mlp-permuted'],
   ['stat-nn'],
-  ['dws-augmented', 'nfn-np', 'nfn-hnp'],
-  ['ng-gnn', 'ng-t'],
-  ['ng-gnn-probes', 'ng-t-probes'],
+  ['dws-augmented', 'dws-canonical', 'nfn-np', 'nfn-hnp'],
+  ['ng-gnn', 'ng-gnn-residual', 'ng-t'],
+  ['ng-gnn-probes', 'ng-gnn-residual-probes', 'ng-t-probes'],
 ];
 
 /** Each group of models below the next, and a model without augmentation below the same with it. */

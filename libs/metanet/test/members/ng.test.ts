@@ -60,7 +60,7 @@ describeMember('ng-t', {
 // With fewer layers than the networks have, what is far from the outputs can only be seen by a mean over all neurons.
 describeMember('ng-gnn', {
   settings: { ...encoder, depth: 2, channels: 9, dropout: 0 },
-  variants: [{ dropout: 0.3, pool: 'max' }],
+  variants: [{ dropout: 0.3, pool: 'max', residual: true }],
   wide: { channels: 16, head: [40], pool: 'mean' },
   actOnNoise: moveGroups,
 });

@@ -7,7 +7,7 @@ import { blockOps } from '../../graph/block-ops.ts';
 import { edgeOps } from '../../graph/edge-ops.ts';
 import { edgeTemplate } from '../../graph/edge-template.ts';
 import type { EdgeTemplate } from '../../graph/edge-template.ts';
-import { applyLinear, combine } from '../../graph/features.ts';
+import { addFeatures, applyLinear, combine } from '../../graph/features.ts';
 import type { Features, LinearFeatures } from '../../graph/features.ts';
 import type { GraphOps } from '../../graph/graph-ops.ts';
 import type { MetaGraph } from '../../graph/meta-graph.ts';
@@ -50,6 +50,8 @@ export const ngGnnSettings = {
   /** Widths of the head's hidden layers. */
   head: [32, 32] as readonly number[],
   dropout: 0.2,
+  /** Whether a layer adds to what it reads. Not in the public code; it trains in far fewer steps. */
+  residual: false,
 };
 export type NgGnnSettings = typeof ngGnnSettings;
 
@@ -104,6 +106,7 @@ function runStack(
   let e: LinearFeatures = { of: given.e };
   for (let i = 1; i <= settings.depth; i++) {
     const name = `layer${i}`;
+    const read = x;
     x = pna(params, name, ops, x, e, logDegree);
     if (i < settings.depth) {
       const [gain, shift] = [params[`${name}.norm.gain`]!, params[`${name}.norm.shift`]!];
@@ -115,6 +118,7 @@ function runStack(
         ops,
       );
     }
+    if (settings.residual) x = addFeatures(read, x);
     if (i < settings.depth || edges) e = updatePnaEdges(params, `${name}.edges`, ops, x, e);
   }
   return { x, e };
