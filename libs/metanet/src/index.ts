@@ -140,5 +140,4 @@ export type { InputFamily, MetanetKind, Setting, Settings } from './registry.ts'
 export { measureColumns, standardize } from './layers/standardize.ts';
 export { statNn } from './families/baselines/stat-nn.ts';
 export { measureStatistics, weightStatistics } from './families/baselines/weight-statistics.ts';
-export { statNn, weightStatistics } from './families/baselines/stat-nn.ts';
 export { withCanonicalSigns } from './with-canonical-signs.ts';
