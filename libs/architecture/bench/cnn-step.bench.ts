@@ -7,7 +7,7 @@ import type { Benchmark, Compiled, NdArray, NdArrays, Optimizer, Tensor, Tensors
 
 const [CLASSES, BATCH, STEPS] = [10, 64, 8];
 /** Small enough for the caches, and large enough that what a node costs by itself doesn't count. */
-const NETWORKS = 4;
+const NETWORKS = 8;
 /** Stacks that run at the same time, each on a core of its own. */
 const STACKS = Math.min(2, availableParallelism());
 /** 4,970 parameters: three convolutions of 16 channels with stride 2 (28 → 14 → 7 → 4), the mean, a linear layer. */
