@@ -1,10 +1,14 @@
 export { describeAccuracies, lastRows, plotAccuracies } from './accuracies.ts';
+export { stopAndResume } from './testing/stop-and-resume.ts';
+export type { StopAndResume } from './testing/stop-and-resume.ts';
 export { checkImageData, imageData, imageDataTask } from './image-data.ts';
 export type { ImageDataInput, ImageForm } from './image-data.ts';
+export { imageDataOf, imageOptions, imagePositions, imageTask } from './image-options.ts';
+export type { ImageSettings } from './image-options.ts';
 export { trainShard, trainTask } from './train-task.ts';
 export type { TrainInput } from './train-task.ts';
 export { logUniform, oneOf, splitOf, trainingWork } from './training-plan.ts';
-export type { DrawnRun, TrainingNotes, TrainingPlan } from './training-plan.ts';
+export type { DrawNetwork, DrawnRun, TrainingNotes, TrainingPlan } from './training-plan.ts';
 export { generateNetworks, trainingZooWork } from './training-zoo.ts';
 export type { TrainingSettings, TrainingZoo } from './training-zoo.ts';
 export { countOption, positiveNumber, runZooCommand, wholeNumber } from './zoo-command.ts';

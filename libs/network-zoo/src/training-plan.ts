@@ -14,7 +14,12 @@ export interface DrawnRun {
   readonly run: Omit<TrainRun, 'seed'>;
   /** Columns for `/fit` besides those of the run; names need `codes`. */
   readonly more?: { readonly [column: string]: number | string };
+  /** What it is trained on, where not all networks see the same: the same for all of an architecture. */
+  readonly data?: Task;
 }
+
+/** The network of a number: draws from the streams alone, so that a larger zoo holds a smaller one's networks. */
+export type DrawNetwork = (stream: RandomStream, number: number, shared: RandomStream) => DrawnRun;
 
 export interface TrainingPlan {
   /** Of the zoo; its streams are split by it. */
@@ -22,8 +27,12 @@ export interface TrainingPlan {
   readonly seed: number;
   /** How many. */
   readonly networks: number;
-  /** The network of a number; draws from the stream alone, so that a larger zoo holds a smaller one's networks. */
-  readonly draw: (stream: RandomStream, number: number) => DrawnRun;
+  /** `shared` is the stream of `runsEach` numbers that follow each other, for what they have in common. */
+  readonly draw: DrawNetwork;
+  /** Runs that follow each other and share an architecture; 1 when absent. */
+  readonly runsEach?: number;
+  /** 'architecture': all runs of one are in the same split, so that it is unseen in testing; 'run' when absent. */
+  readonly splitBy?: 'run' | 'architecture';
   /** What the names in `more` stand for. */
   readonly codes: TrainCodes;
   readonly epochs: number;
@@ -41,7 +50,7 @@ interface NumberedRun extends DrawnRun {
   readonly split: number;
 }
 
-/** Of 20 runs that follow each other, 14 are for training, 3 for validation and 3 for testing metanets. */
+/** Of 20 runs (or architectures) that follow each other, 14 are for training, 3 for validation and 3 for testing metanets. */
 const [BLOCK, TRAIN, VALIDATION] = [20, 14, 3];
 
 /** 0 train, 1 validation, 2 test; depends on the stream and the number alone. */
@@ -54,12 +63,19 @@ export function splitOf(stream: RandomStream, number: number): number {
 }
 
 /** The runs in the order of their numbers. */
-function runsOf({ name, seed, networks, draw }: TrainingPlan): NumberedRun[] {
+function runsOf({ name, seed, networks, draw, runsEach = 1, splitBy = 'run' }: TrainingPlan): NumberedRun[] {
   const stream = RandomStream.fromSeed(seed).split(name);
+  const first = new Map<string, number>();
   return Array.from({ length: networks }, (_, number) => {
     const own = stream.split(number);
-    const drawn = draw(own.split('settings'), number);
-    return { ...drawn, number, seed: own.split('seed').integer(2 ** 31), split: splitOf(stream, number) };
+    const group = Math.floor(number / runsEach);
+    const drawn = draw(own.split('settings'), number, stream.split('group').split(group));
+    const { signature } = drawn.architecture;
+    // An architecture that is drawn twice keeps the split of its first group.
+    const block = first.get(signature) ?? group;
+    first.set(signature, block);
+    const split = splitOf(stream, splitBy === 'run' ? number : block);
+    return { ...drawn, number, seed: own.split('seed').integer(2 ** 31), split };
   });
 }
 
@@ -134,7 +150,7 @@ function inputOf(plan: TrainingPlan, architecture: ArchitectureSpec, runs: reado
     batch,
     checkpoints,
     stack,
-    data,
+    data: runs[0]!.data ?? data,
   };
 }
 

@@ -17,6 +17,8 @@ export interface TrainingSettings extends CommonSettings {
   readonly epochs: number;
   readonly batch: number;
   readonly checkpoints: readonly number[];
+  /** Only where the zoo has such an option. */
+  readonly runsEach?: number;
 }
 
 /** A zoo of trained networks; `S` are the settings of its own. */
@@ -31,8 +33,13 @@ export interface TrainingZoo<S> {
   readonly defaults: Pick<TrainingSettings, 'networks' | 'epochs' | 'batch' | 'checkpoints'>;
   /** What tells apart the folders of its zoos, before the number of networks, e.g. `mnist`. */
   readonly variant?: (settings: S & TrainingSettings) => string;
-  /** The network of a number; draws from the stream alone. */
-  readonly draw: (stream: RandomStream, settings: S & TrainingSettings, number: number) => DrawnRun;
+  /** The network of a number; draws from its stream alone, and from that of the runs that share an architecture. */
+  readonly draw: (
+    stream: RandomStream,
+    settings: S & TrainingSettings,
+    number: number,
+    shared: RandomStream,
+  ) => DrawnRun;
   /** Names that the numbers in `more` columns stand for. */
   readonly codes: TrainCodes;
   /** @throws {RangeError} when it can't be had */
@@ -40,6 +47,10 @@ export interface TrainingZoo<S> {
   readonly notes: (settings: S & TrainingSettings) => Omit<TrainingNotes, 'version'>;
   readonly stack?: number;
   readonly shardRuns?: number;
+  /** There is an option `--runs-each` then: how many runs share an architecture unless it says otherwise. */
+  readonly runsEach?: number;
+  /** As in `TrainingPlan`. */
+  readonly splitBy?: TrainingPlan['splitBy'];
 }
 
 /** For `--checkpoints`: epochs in rising order, e.g. `1,2,5`. */
@@ -49,31 +60,35 @@ function epochList(text: string): readonly number[] {
   throw new InvalidArgumentError('it must be whole numbers in rising order, such as 1,2,5.');
 }
 
-const optionsOf = <S>({ defaults, options }: TrainingZoo<S>): Option[] => [
+const optionsOf = <S>({ defaults, options, runsEach }: TrainingZoo<S>): Option[] => [
   countOption('--networks <n>', 'how many are trained', defaults.networks),
   countOption('--epochs <n>', 'passes over the training examples', defaults.epochs),
   countOption('--batch <n>', 'examples in a step', defaults.batch),
   new Option('--checkpoints <epochs>', 'after which epochs networks are kept, the start being 0')
     .argParser(epochList)
     .default(defaults.checkpoints, defaults.checkpoints.join(',')),
+  ...(runsEach === undefined ? [] : [countOption('--runs-each <n>', 'of them share an architecture', runsEach)]),
   ...options,
 ];
 
 /** @throws {RangeError} on settings that don't fit */
 export function trainingZooWork<S>(zoo: TrainingZoo<S>, settings: S & TrainingSettings): ZooWork {
-  const { epochs, batch, checkpoints, networks } = settings;
+  const { epochs, batch, checkpoints, networks, runsEach = 1 } = settings;
   if (epochs < 1 || batch < 1)
     throw new RangeError(`generate: --epochs and --batch must be 1 or more, got ${epochs} and ${batch}`);
   if (checkpoints.at(-1)! > epochs) {
     throw new RangeError(`generate: --checkpoints must be at most --epochs ${epochs}, got ${checkpoints.join(',')}`);
   }
-  const { name, codes, stack, shardRuns } = zoo;
+  if (runsEach < 1) throw new RangeError(`generate: --runs-each must be 1 or more, got ${runsEach}`);
+  const { name, codes, stack, shardRuns, splitBy } = zoo;
   const plan: TrainingPlan = {
     ...settings,
     name,
     codes,
-    draw: (stream, number) => zoo.draw(stream, settings, number),
+    runsEach,
+    draw: (stream, number, shared) => zoo.draw(stream, settings, number, shared),
     data: zoo.data(settings),
+    ...(splitBy === undefined ? {} : { splitBy }),
     ...(stack === undefined ? {} : { stack }),
     ...(shardRuns === undefined ? {} : { shardRuns }),
   };

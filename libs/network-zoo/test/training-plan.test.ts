@@ -69,6 +69,44 @@ describe('trainingWork', () => {
     });
   });
 
+  test('draws what some runs share from one stream, and keeps an architecture in one split', () => {
+    const drawn: number[] = [];
+    const work = trainingWork(
+      {
+        ...plan(60),
+        runsEach: 3,
+        splitBy: 'architecture',
+        draw: (_, __, shared) => {
+          const width = 3 + shared.integer(8);
+          drawn.push(width);
+          return { architecture: mlp({ sizes: [4, width, 2] }), run: standardRun };
+        },
+      },
+      notes,
+    );
+    for (let i = 0; i < 60; i += 3) expect(new Set(drawn.slice(i, i + 3)).size).toBe(1);
+    expect(new Set(drawn).size).toBeGreaterThan(5);
+    const splits = new Map<number, Set<number>>();
+    for (const { numbers, splits: own } of inputsOf(work)) {
+      numbers.forEach((number, i) => {
+        const width = drawn[number]!;
+        splits.set(width, new Set([...(splits.get(width) ?? []), own[i]!]));
+      });
+    }
+    expect([...splits.values()].every(({ size }) => size === 1)).toBe(true);
+    expect(new Set([...splits.values()].flatMap((own) => [...own])).size).toBeGreaterThan(1);
+  });
+
+  test('trains each architecture on data of its own where it has them', () => {
+    const { draw, ...others } = plan(8);
+    const own = (number: number) => ({ ...data, input: number % 2 });
+    const work = trainingWork(
+      { ...others, draw: (stream, number, shared) => ({ ...draw(stream, number, shared), data: own(number) }) },
+      notes,
+    );
+    for (const { numbers, data: given } of inputsOf(work)) expect(given).toEqual(own(numbers[0]!));
+  });
+
   test('names classes where they are not numbers', () => {
     expect(trainingWork(plan(4), { ...notes, classes: ['0', '1'] }).header).not.toHaveProperty('classes');
     expect(trainingWork(plan(4), { ...notes, classes: ['cat', 'dog'] }).header.classes).toEqual(['cat', 'dog']);
@@ -117,8 +155,38 @@ describe('imageData', () => {
     ['pixels', [20, 784, 1]],
     ['rows', [20, 28, 28]],
     ['vector', [20, 784]],
+    ['set', [20, 784, 3]],
   ] as const)('takes them for %s', (form, shape) => {
     expect(imageData({ ...input, form }).train.inputs.shape).toEqual(shape);
+  });
+  test('has pixels with their places', () => {
+    const { data: all } = imageData({ ...input, form: 'set' }).train.inputs;
+    const pixels = imageData(input).train.inputs.data;
+    for (const [image, row, column] of [
+      [0, 0, 0],
+      [3, 14, 7],
+      [19, 27, 27],
+    ] as const) {
+      const at = (image * 28 + row) * 28 + column;
+      expect([...all.subarray(3 * at, 3 * at + 3)]).toEqual(
+        [pixels[at]!, (2 * row) / 27 - 1, (2 * column) / 27 - 1].map(Math.fround),
+      );
+    }
+  });
+  test('shrinks them to means of squares', () => {
+    const [small, large] = [imageData({ ...input, shrink: 2 }), imageData(input)].map((all) => all.test.inputs);
+    expect(small!.shape).toEqual([7, 14, 14, 1]);
+    for (const [image, row, column] of [
+      [0, 4, 5],
+      [6, 9, 6],
+    ] as const) {
+      const at = (r: number, c: number) => large!.data[(image * 28 + 2 * row + r) * 28 + 2 * column + c]!;
+      const mean = (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4;
+      expect(small!.data[(image * 14 + row) * 14 + column]).toBeCloseTo(mean, 5);
+    }
+    expect(() => imageData({ ...input, shrink: 3 })).toThrow(
+      'imageData: shrink must be a divisor of 28 and 28, the rows and columns of mnist, got 3',
+    );
   });
   test('refuses more than there are, and none', () => {
     expect(() => imageData({ ...input, train: 59_999 })).toThrow(
@@ -136,7 +204,7 @@ test('trainingZooWork refuses checkpoints beyond the last epoch, and no epochs',
     version: '1',
     options: [],
     defaults: { networks: 4, epochs, batch, checkpoints },
-    draw: (stream, _, number) => draw(stream, number),
+    draw: (stream, _, number, shared) => draw(stream, number, shared),
     codes,
     data: () => data,
     notes: () => ({ recipe: {} }),

@@ -1,0 +1,1 @@
+export { cnnPark, drawParkCnn, drawParkRun, ranges } from './cnn-park.ts';
