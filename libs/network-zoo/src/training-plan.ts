@@ -110,7 +110,8 @@ export function trainingWork(
   const [only, ...others] = [...groups.values()].map(([run]) => run!.architecture.spec);
   const single = others.length === 0 ? only : undefined;
   let first = 0;
-  const chunks = [...groups.values()].flatMap(shardsOf(plan.shardRuns ?? 32)).map((runs, i): Chunk => {
+  const shards = [...groups.values()].flatMap(shardsOf(plan.shardRuns ?? 32));
+  const chunks = spread(shards).map((runs, i): Chunk => {
     const networks = [first, first + runs.length - 1] as const;
     first += runs.length;
     const { spec } = runs[0]!.architecture;
@@ -135,6 +136,14 @@ const shardsOf =
       order.slice(Math.round((i * order.length) / count), Math.round(((i + 1) * order.length) / count)),
     );
   };
+
+/** Another order, in which what stood together is far apart: shards take unlike times, and those to come shall be like those done. */
+export function spread<T>(items: readonly T[]): T[] {
+  const shares = (a: number, b: number): boolean => (b === 0 ? a > 1 : shares(b, a % b));
+  let step = Math.max(1, Math.round(items.length * 0.618));
+  while (shares(items.length, step)) step++;
+  return items.map((_, i) => items[(i * step) % items.length]!);
+}
 
 function inputOf(plan: TrainingPlan, architecture: ArchitectureSpec, runs: readonly NumberedRun[]): TrainInput {
   const { epochs, batch, checkpoints, data, codes, stack = 8 } = plan;

@@ -5,6 +5,8 @@ import type { TrainInput, TrainingPlan, TrainingZoo } from '@weightspace/network
 import { standardRun } from '@weightspace/zoo';
 import { describe, expect, test } from 'vitest';
 
+import { spread } from '../src/training-plan.ts';
+
 const architectures = [mlp({ sizes: [4, 3, 2] }), mlp({ sizes: [4, 5, 2] })] as const;
 const data = { module: 'a module', name: 'of data', input: {} };
 const plan = (networks: number, kinds: 1 | 2 = 2): TrainingPlan => ({
@@ -133,6 +135,15 @@ test('logUniform has as many numbers in each decade', () => {
   for (const decade of [-3, -2, -1]) {
     const share = draws.filter((z) => z >= decade && z < decade + 1).length / 3000;
     expect(Math.abs(share - 1 / 3)).toBeLessThan(0.03);
+  }
+});
+
+test('shards come in another order, none lost, neighbours far apart', () => {
+  for (const count of [1, 2, 3, 8, 12, 25, 126]) {
+    const shards = [...Array(count).keys()];
+    const order = spread(shards);
+    expect([...order].sort((a, b) => a - b)).toEqual(shards);
+    if (count > 4) order.slice(1).forEach((one, i) => expect(Math.abs(one - order[i]!)).toBeGreaterThan(1));
   }
 });
 
