@@ -74,7 +74,7 @@ export const diverseZoo: TrainingZoo<ImageSettings> = {
   }),
   examples: [
     [run, '120 networks, the shipped sample again'],
-    [`${run}:full`, '960 networks'],
+    [`${run}:full`, '1,440 networks'],
     [`${run} -- --images fashion-mnist`, 'on pictures of clothes'],
   ],
   defaults: { networks: 120, epochs: 5, batch: 16, checkpoints: [5] },
