@@ -204,9 +204,9 @@ describe('colourGroups', () => {
     const of = (column: Parameters<typeof colourGroups>[0]) => colourGroups(column, all);
     const few = { name: 'depth', values: Float64Array.from(all, (i) => i % 3), names: undefined };
     expect(of(few).map(({ name, members }) => [name, members.length])).toEqual([
-      ['depth 0', 34],
-      ['depth 1', 33],
-      ['depth 2', 33],
+      ['0', 34],
+      ['1', 33],
+      ['2', 33],
     ]);
     const many = of({ name: 'rate', values: Float64Array.from(all), names: undefined });
     expect(many).toHaveLength(5);

@@ -38,7 +38,7 @@ export function makeLearner(
   const shared = shareModel(choice, architectures);
   const measure: Learner['measure'] = (own, train, stream) => shared.measure(networksOf(own, train), stream);
   const { mixed } = shared;
-  if (mixed && isPacked(batching, rows, architectures.length))
+  if (mixed && isPacked(choice.kind, batching, rows, architectures.length))
     return packedLearner(mixed, measure, objective, optimizer);
   const on = (own: Rows, group: number) => shared.on(own.groups[group]!.architecture);
   const source = { ...shared, measure, on };
@@ -47,9 +47,10 @@ export function makeLearner(
     : groupedLearner(source, objective, optimizer, architectures.length);
 }
 
-const isPacked = (batching: Batching, { count }: Rows, architectures: number): boolean =>
+/** StatNN packs a few statistics of each network, which is always cheaper. */
+const isPacked = (kind: string, batching: Batching, { count }: Rows, architectures: number): boolean =>
   batching === 'packed' ||
-  (batching === 'auto' && (architectures > MOST_GROUPS || count / architectures < FEWEST_ROWS));
+  (batching === 'auto' && (kind === 'stat-nn' || architectures > MOST_GROUPS || count / architectures < FEWEST_ROWS));
 
 /** Up to `MEASURED` of the rows, evenly, as networks by architecture. */
 export function networksOf({ groups, groupOf }: Rows, train: Int32Array): Networks[] {

@@ -53,6 +53,7 @@ export const recipes: { readonly [name: string]: ModelRecipe } = {
   'nfn-hnp-statistics': { kind: 'nfn-hnp', settings: { ...nfn, statistics: true }, training: {} },
   unf: { kind: 'unf', settings: { channels: [32, 32], frequencies: 16, sharedChannels: 64 }, training: {} },
   'ng-gnn': { kind: 'ng-gnn', settings: {}, training: {}, published: '≈ .930, .863; .804' },
+  'ng-gnn-residual': { kind: 'ng-gnn', settings: { residual: true }, training: {} },
   'ng-t': { kind: 'ng-t', settings: small, training: {}, published: '≈ .935, .872; .817' },
   gmn: { kind: 'gmn', settings: { width: 24, layers: 3, undirected: false }, training: {} },
   'scale-gmn': { kind: 'scale-gmn', settings: {}, training: {} },

@@ -4,7 +4,7 @@ import type { Axis, Plot } from '@weightspace/experiment';
 
 import type { Outcome, Verdict } from '../experiments/study.ts';
 import type { TrainingResult } from '../training/train-predictor.ts';
-import { shownValue } from '../zoo/columns.ts';
+import { shownValue, UNKNOWN } from '../zoo/columns.ts';
 import type { Column } from '../zoo/columns.ts';
 import { estimateText } from './table.ts';
 
@@ -48,25 +48,22 @@ export function colourGroups(column: Column, rows: Int32Array): ColourGroup[] {
   const distinct = [...new Set(values)].sort((a, b) => a - b);
   if (distinct.length <= MOST_COLOURS)
     return distinct.map((value) => ({
-      name: labelOf(column, rows[values.indexOf(value)]!),
+      name: Number.isNaN(value) ? UNKNOWN : shownValue(column, rows[values.indexOf(value)]!),
       members: membersOf(values, (v) => v === value || (Number.isNaN(v) && Number.isNaN(value))),
     }));
-  return column.names === undefined ? ranges(column.name, values) : frequent(column.names, values);
+  return column.names === undefined ? ranges(values) : frequent(column.names, values);
 }
-
-const labelOf = (column: Column, row: number): string =>
-  column.names ? shownValue(column, row) : `${column.name} ${shownValue(column, row)}`;
 
 const membersOf = (values: readonly number[], holds: (value: number) => boolean): number[] =>
   [...values.keys()].filter((i) => holds(values[i]!));
 
 /** Five ranges with equally many rows. */
-function ranges(name: string, values: readonly number[]): ColourGroup[] {
+function ranges(values: readonly number[]): ColourGroup[] {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   const edges = [...new Set([0, 0.2, 0.4, 0.6, 0.8, 1].map((q) => sorted[Math.round(q * (sorted.length - 1))]!))];
   const short = (x: number) => String(Number(x.toPrecision(2)));
   return edges.slice(1).map((high, i) => ({
-    name: `${name} ${short(edges[i]!)} to ${short(high)}`,
+    name: `${short(edges[i]!)} to ${short(high)}`,
     members: membersOf(values, (v) => (i === 0 ? v >= edges[i]! : v > edges[i]!) && v <= high),
   }));
 }
