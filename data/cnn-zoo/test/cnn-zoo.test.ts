@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { RandomStream } from '@weightspace/compute';
+import { findNonFinite, RandomStream } from '@weightspace/compute';
 import { drawSmallCnn, ranges, smallCnn, smallCnnZoo } from '@weightspace/data-cnn-zoo';
-import { lastRows, trainingZooWork, trainShard } from '@weightspace/network-zoo';
+import { lastRows, plotAccuracies, trainingZooWork, trainShard } from '@weightspace/network-zoo';
 import type { TrainInput } from '@weightspace/network-zoo';
 import { openMixedZoo } from '@weightspace/zoo';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -130,6 +130,27 @@ test.each([
   [{ trainImages: 100 }, '--train-images must be at least 160, so that a share of 0.1 makes a batch of 16, got 100'],
 ])('refuses %j', (wrong, message) => {
   expect(() => trainingZooWork(smallCnnZoo, { ...settings, ...wrong })).toThrow(message);
+});
+
+describe('the sample', () => {
+  const sample = join(repository, 'data/cnn-zoo/sample');
+  test('has networks from chance to nearly all right, of both activations, in all splits', async () => {
+    const zoo = await openMixedZoo(sample);
+    expect([zoo.count, zoo.groups.length]).toEqual([250, 2]);
+    const accuracy = [...zoo.target('test-accuracy').data];
+    expect(Math.min(...accuracy)).toBeLessThan(0.15);
+    expect(Math.max(...accuracy)).toBeGreaterThan(0.92);
+    for (const part of ['train', 'validation', 'test'] as const) expect(zoo.rowsOf(part).length).toBeGreaterThan(30);
+    for (const { zoo: own } of zoo.groups) expect(findNonFinite(own.parameters())).toBeUndefined();
+    zoo.close();
+  });
+
+  test('is drawn', async () => {
+    const file = join(root, 'accuracies');
+    await plotAccuracies(sample, file, 'Test accuracies');
+    expect(readFileSync(`${file}.svg`, 'utf8')).toContain('test accuracy (%)');
+    expect(readFileSync(`${file}.png`).subarray(1, 4).toString()).toBe('PNG');
+  });
 });
 
 test('small CNNs have the published size', () => {
