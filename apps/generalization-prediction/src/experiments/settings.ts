@@ -12,9 +12,9 @@ export const quickZoo = 'data/cnn-zoo/sample';
 export const zooConfigurations = {
   'cnn-zoo': { zoo: 'zoos/cnn-zoo-mnist-4000' },
   'cnn-zoo-fashion': { zoo: 'zoos/cnn-zoo-fashion-mnist-4000' },
-  'cnn-park': { zoo: 'zoos/cnn-park' },
-  'diverse-zoo': { zoo: 'zoos/diverse-zoo' },
-  'rnn-zoo': { zoo: 'zoos/rnn-zoo' },
+  'cnn-park': { zoo: 'zoos/cnn-park-fashion-mnist-640' },
+  'diverse-zoo': { zoo: 'zoos/diverse-zoo-mnist-1440' },
+  'rnn-zoo': { zoo: 'zoos/rnn-zoo-4000' },
 } as const;
 
 export const shared = {
