@@ -1,3 +1,4 @@
+export { areaAverage } from './area-average.ts';
 export { readChecked } from './checked-file.ts';
 export type { Remedies } from './checked-file.ts';
 export { cifar10Folder, loadCifar10, readCifar10Batch } from './cifar-10.ts';

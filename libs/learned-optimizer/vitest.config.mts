@@ -1,0 +1,2 @@
+import { shared } from '../../vitest.shared.mts';
+export default shared('learned-optimizer', import.meta.dirname);
