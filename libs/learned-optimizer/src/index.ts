@@ -1,3 +1,4 @@
+import './optimizers/optimizers.ts';
 import './tasks/families.ts';
 
 export { LearnedOptimizerError } from './kinds.ts';
@@ -14,3 +15,13 @@ export { imageMlp, mlpFamily } from './tasks/image-mlp.ts';
 export type { ImageMlpSettings, MlpFamilySettings } from './tasks/image-mlp.ts';
 export { quadratics } from './tasks/quadratic.ts';
 export type { QuadraticSettings } from './tasks/quadratic.ts';
+export { checkOptimizer } from './optimizers/check-optimizer.ts';
+export type { OptimizerCheckOptions, OptimizerReport } from './optimizers/check-optimizer.ts';
+export { follow, learnedStep, normalizers, TIME_FEATURES, timeFeatures } from './optimizers/features.ts';
+export { factoredAxes, rowsAndColumns } from './optimizers/factored.ts';
+export type { FactoredAxes } from './optimizers/factored.ts';
+export { createOptimizer, optimizerKind, optimizerKinds, registerOptimizer } from './optimizers/learned-optimizer.ts';
+export type { LearnedOptimizer, NetworkUpdate, OptimizerKind, UpdateContext } from './optimizers/learned-optimizer.ts';
+export { beside, networksIn, perNetwork } from './optimizers/per-network.ts';
+export { baselineKind, learnableKind } from './optimizers/rule.ts';
+export type { Hyperparameter, Rule } from './optimizers/rule.ts';
