@@ -1,3 +1,4 @@
+export { attributeCommand } from './attribution/attribute-command.ts';
 export { nodeSums } from './attribution/draw-attribution.ts';
 export { attribute, importanceOf } from './attribution/integrated-gradients.ts';
 export type { Attribution, AttributionOptions, LayerImportance } from './attribution/integrated-gradients.ts';
@@ -18,6 +19,7 @@ export { recipes, standardTraining } from './models/recipes.ts';
 export type { ModelRecipe } from './models/recipes.ts';
 export { distributionOf, placementOf } from './prediction/distribution.ts';
 export type { Distribution, Placement } from './prediction/distribution.ts';
+export { predictCommand } from './prediction/predict-command.ts';
 export { featureNames, weightFeatures } from './prediction/weight-features.ts';
 export { colourGroups } from './report/plots.ts';
 export { heldOut, heldOutKinds, heldOutParts, registerHeldOut } from './splits/held-out.ts';

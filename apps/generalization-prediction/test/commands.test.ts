@@ -5,12 +5,13 @@ import { cnn, initialize } from '@weightspace/architecture';
 import { tensorOf, writeNpz, writeSafetensors } from '@weightspace/checkpoint';
 import { mapValues, ndarray, RandomStream } from '@weightspace/compute';
 import type { NdArray } from '@weightspace/compute';
+import { onlyRun, readJson, temporaryFolder } from '@weightspace/experiment/testing';
 import { loadRows, weightsOf } from '@weightspace/generalization-prediction';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { onlyRun, readJson, runScript, temporaryFolder, writeMiniZoo } from './support.ts';
+import { runScript, writeMiniZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('generalization-prediction');
 const [one, mixed] = [join(folder, 'one'), join(folder, 'mixed')];
 beforeAll(async () => {
   await writeMiniZoo(one, 40);

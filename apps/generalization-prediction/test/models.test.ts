@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { adamW, compile, ndarray, RandomStream } from '@weightspace/compute';
 import type { NdArray, Tensor, Tensors } from '@weightspace/compute';
+import { temporaryFolder } from '@weightspace/experiment/testing';
 import {
   blindKinds,
   distributionOf,
@@ -28,9 +29,9 @@ import type { Settings } from '@weightspace/metanet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { miniArchitecture } from './mini-zoo.ts';
-import { temporaryFolder, writeMiniZoo } from './support.ts';
+import { writeMiniZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('generalization-prediction');
 let one: Rows;
 let mixed: Rows;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { ndarray } from '@weightspace/compute';
+import { temporaryFolder } from '@weightspace/experiment/testing';
 import {
   architectureColumns,
   checkNoLeak,
@@ -23,9 +24,9 @@ import { openMixedZoo, writeShard } from '@weightspace/zoo';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { makeMiniRows, miniArchitecture } from './mini-zoo.ts';
-import { temporaryFolder, writeMiniZoo } from './support.ts';
+import { writeMiniZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('generalization-prediction');
 const [one, other, mixed] = ['one', 'other', 'mixed'].map((name) => join(folder, name)) as [string, string, string];
 let rows: Rows;
 beforeAll(async () => {

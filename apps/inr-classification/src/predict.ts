@@ -3,12 +3,11 @@ import { extname } from 'node:path';
 
 import { loadSafetensors } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
-import { UsageError } from '@weightspace/experiment';
+import { newestRun, runCommand, UsageError, wholeNumber } from '@weightspace/experiment';
+import type { ProjectCommand } from '@weightspace/experiment';
 import { openZoo } from '@weightspace/zoo';
-import { Command, InvalidArgumentError } from 'commander';
 
 import { compileLogits } from './classifier.ts';
-import { helpAfter, newestRun, runCommand } from './command.ts';
 import { checkArchitecture, loadClassifier } from './saved-classifier.ts';
 import type { Classifier } from './saved-classifier.ts';
 import { logitsOf } from './evaluation.ts';
@@ -19,44 +18,36 @@ interface Options {
   readonly json: boolean;
 }
 
-async function main(): Promise<void> {
-  const command = new Command('inr-classification:predict')
-    .description(
-      "Reads the class from networks' weights: those of a zoo (folder or .h5), or one network in a .safetensors file.",
-    )
-    .argument(
-      '<files...>',
-      'zoos or safetensors files; a file has one tensor per parameter, such as layer1.weight [32, 2]',
-    )
-    .option('--run <folder>', 'folder of a finished training; the newest when absent')
-    .option('--limit <n>', 'networks of a zoo to read', wholeNumber, 10)
-    .option('--json', 'one JSON object per network', false)
-    .addHelpText(
-      'after',
-      helpAfter('predict', [
-        '-- data/mnist-siren/sample',
-        '-- data/mnist-siren/sample/shard-0019.h5 --limit 3 --json',
-        '-- network.safetensors --run runs/<run>',
-      ]),
-    )
-    .exitOverride();
-  const options = command.parse().opts<Options>();
-  const classifier = loadClassifier(options.run ?? newestRun());
+const predict: ProjectCommand<Options> = {
+  name: 'inr-classification:predict',
+  description:
+    "Reads the class from networks' weights: those of a zoo (folder or .h5), or one network in a .safetensors file.",
+  options: (command) =>
+    command
+      .argument(
+        '<files...>',
+        'zoos or safetensors files; a file has one tensor per parameter, such as layer1.weight [32, 2]',
+      )
+      .option('--run <folder>', 'folder of a finished training; the newest when absent')
+      .option('--limit <n>', 'networks of a zoo to read', wholeNumber(1), 10)
+      .option('--json', 'one JSON object per network', false),
+  examples: [
+    '-- data/mnist-siren/sample',
+    '-- data/mnist-siren/sample/shard-0019.h5 --limit 3 --json',
+    '-- network.safetensors --run runs/<run>',
+  ],
+  run,
+};
+
+async function run(options: Options, files: readonly string[], print: (line: string) => void): Promise<void> {
+  const classifier = loadClassifier(options.run ?? newestRun('inr-classification', 'classifier.json'));
   const logits = compileLogits(classifier.model);
-  for (const file of command.args) {
+  for (const file of files) {
     const { weights, count } = await weightsFrom(file, classifier, options.limit);
     const rows = await logitsOf(logits, classifier.params, classifier.fixed, { weights }, [...Array(count).keys()]);
-    rows.forEach((row, i) =>
-      process.stdout.write(`${lineOf(file, i, softmax(row), classifier.classes, options.json)}\n`),
-    );
+    rows.forEach((row, i) => print(lineOf(file, i, softmax(row), classifier.classes, options.json)));
   }
   await logits.release();
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('it must be a whole number above 0.');
 }
 
 /** The networks of a file, stacked. */
@@ -130,4 +121,4 @@ function lineOf(
 
 const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
 
-await runCommand(main);
+process.exitCode = await runCommand(predict, process.argv.slice(2));

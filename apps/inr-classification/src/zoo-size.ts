@@ -3,10 +3,18 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { linePlot, plotToPng, UsageError, writeAtomically, writeJson } from '@weightspace/experiment';
-import { Command, InvalidArgumentError } from 'commander';
+import {
+  linePlot,
+  plotToPng,
+  runCommand,
+  UsageError,
+  wholeNumber,
+  writeAtomically,
+  writeJson,
+} from '@weightspace/experiment';
+import type { ProjectCommand } from '@weightspace/experiment';
+import { InvalidArgumentError } from 'commander';
 
-import { helpAfter, runCommand } from './command.ts';
 import { weightsAlone } from './recipes.ts';
 
 interface Options {
@@ -43,31 +51,26 @@ const numbers = (text: string): number[] =>
     return Number(part);
   });
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('it must be a whole number above 0.');
+const zooSize: ProjectCommand<Options> = {
+  name: 'inr-classification:zoo-size',
+  description:
+    'Trains on the first 1,000, 2,000, … networks of zoos, for equal numbers of steps, and plots the test accuracy. Finished trainings are kept and not repeated.',
+  options: (command) =>
+    command
+      .requiredOption('--zoos <paths>', 'zoos with commas between them; each is named by its recipe', list)
+      .option('--sizes <n>', 'training networks', numbers, [1000, 2000, 5000, 10000])
+      .option('--seeds <n>', 'seeds per point', wholeNumber(1), 1)
+      .option('--steps <n>', 'steps of each training', wholeNumber(1), 2500)
+      .option('--processes <n>', 'trainings at once, each on one thread', wholeNumber(1), 2)
+      .option('--out <folder>', 'where results go', 'runs/zoo-size'),
+  examples: ['--zoos data/mnist-siren/sample --sizes 500,1000,2000'],
+  run: async (options, _args, print) => {
+    mkdirSync(options.out, { recursive: true });
+    const jobs = jobsOf(options);
+    await runJobs(jobs, options, print);
+    await report(jobs, options, print);
+  },
 };
-
-async function main(): Promise<void> {
-  const command = new Command('inr-classification:zoo-size')
-    .description(
-      'Trains on the first 1,000, 2,000, … networks of zoos, for equal numbers of steps, and plots the test accuracy. Finished trainings are kept and not repeated.',
-    )
-    .requiredOption('--zoos <paths>', 'zoos with commas between them; each is named by its recipe', list)
-    .option('--sizes <n>', 'training networks', numbers, [1000, 2000, 5000, 10000])
-    .option('--seeds <n>', 'seeds per point', positive, 1)
-    .option('--steps <n>', 'steps of each training', positive, 2500)
-    .option('--processes <n>', 'trainings at once, each on one thread', positive, 2)
-    .option('--out <folder>', 'where results go', 'runs/zoo-size')
-    .addHelpText('after', helpAfter('zoo-size', ['--zoos data/mnist-siren/sample --sizes 500,1000,2000']))
-    .exitOverride();
-  const options = command.parse().opts<Options>();
-  mkdirSync(options.out, { recursive: true });
-  const jobs = jobsOf(options);
-  await runJobs(jobs, options);
-  await report(jobs, options);
-}
 
 function jobsOf({ zoos, sizes, seeds }: Options): Job[] {
   return zoos.flatMap((zoo) => {
@@ -86,13 +89,13 @@ function jobsOf({ zoos, sizes, seeds }: Options): Job[] {
 const nameOf = ({ recipe, size, probes, seed }: Job): string => `${recipe}-${size}-probes${probes}-seed${seed}`;
 
 /** A few trainings at a time; those with a summary are done. */
-async function runJobs(jobs: readonly Job[], options: Options): Promise<void> {
+async function runJobs(jobs: readonly Job[], options: Options, print: (line: string) => void): Promise<void> {
   const waiting = jobs.filter((job) => !existsSync(join(options.out, `${nameOf(job)}.json`)));
   let finished = jobs.length - waiting.length;
   const worker = async () => {
     for (let job = waiting.shift(); job; job = waiting.shift()) {
       await train(job, options);
-      process.stdout.write(`${nameOf(job)}: ${++finished}/${jobs.length}\n`);
+      print(`${nameOf(job)}: ${++finished}/${jobs.length}`);
     }
   };
   await Promise.all(Array.from({ length: options.processes }, worker));
@@ -139,7 +142,7 @@ function train(job: Job, { steps, out, processes }: Options): Promise<void> {
   });
 }
 
-async function report(jobs: readonly Job[], { out, steps }: Options): Promise<void> {
+async function report(jobs: readonly Job[], { out, steps }: Options, print: (line: string) => void): Promise<void> {
   const points = pointsOf(jobs, out);
   const series = [
     ...new Set(points.map(({ recipe, probes }) => `${recipe}, ${probes > 0 ? `${probes} probes` : 'weights alone'}`)),
@@ -165,11 +168,11 @@ async function report(jobs: readonly Job[], { out, steps }: Options): Promise<vo
   writeAtomically(join(out, 'zoo-size.png'), await plotToPng(plot));
   writeJson(join(out, 'zoo-size.json'), points);
   for (const { recipe, probes, size, accuracies, seconds } of points) {
-    process.stdout.write(
-      `${recipe} ${size} networks, ${probes} probes: ${accuracies.map((a) => `${(100 * a).toFixed(1)} %`).join(' ')} in ${seconds.map((s) => `${Math.round(s)} s`).join(' ')}\n`,
+    print(
+      `${recipe} ${size} networks, ${probes} probes: ${accuracies.map((a) => `${(100 * a).toFixed(1)} %`).join(' ')} in ${seconds.map((s) => `${Math.round(s)} s`).join(' ')}`,
     );
   }
-  process.stdout.write(`${join(out, 'zoo-size.png')}\n`);
+  print(join(out, 'zoo-size.png'));
 }
 
 function pointsOf(jobs: readonly Job[], out: string): Point[] {
@@ -194,4 +197,4 @@ function pointsOf(jobs: readonly Job[], out: string): Point[] {
   });
 }
 
-await runCommand(main);
+process.exitCode = await runCommand(zooSize, process.argv.slice(2));

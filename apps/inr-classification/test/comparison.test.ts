@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { siren } from '@weightspace/architecture';
 import { meanInterval } from '@weightspace/experiment';
+import { onlyRun, readJson, temporaryFolder } from '@weightspace/experiment/testing';
 import {
   availableRecipes,
   checkOrder,
@@ -17,7 +18,7 @@ import { augmentationsOf } from '@weightspace/augmentation';
 import { createMetanet } from '@weightspace/metanet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { onlyRun, readJson, runScript, temporaryFolder, writeSmallZoo } from './support.ts';
+import { runScript, writeSmallZoo } from './support.ts';
 
 const row = (model: string, accuracies: readonly number[], more: Partial<ComparisonRow> = {}): ComparisonRow => ({
   model,
@@ -88,7 +89,7 @@ describe('the recipes', () => {
 });
 
 describe('inr-classification:compare', () => {
-  const { folder, remove } = temporaryFolder();
+  const { folder, remove } = temporaryFolder('inr-classification');
   const zoo = join(folder, 'zoo.h5');
   beforeAll(() => writeSmallZoo(zoo));
   afterAll(remove);
@@ -115,7 +116,7 @@ describe('inr-classification:compare', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/\| flat-mlp \|\s+\d+\.\d ± \d+\.\d \|\s+3 \|/);
     expect(stdout).toMatch(/order flat-mlp < stat-nn: (not )?observed/);
-    const run = onlyRun(join(folder, 'whole'), 'inr-comparison-');
+    const run = onlyRun(join(folder, 'whole'));
     const csv = readFileSync(join(run, 'comparison.csv'), 'utf8').trim().split('\n');
     expect(csv).toHaveLength(3);
     expect(readFileSync(join(run, 'comparison.md'), 'utf8')).toContain('The published order:');

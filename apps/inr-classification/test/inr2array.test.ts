@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ndarray, RandomStream } from '@weightspace/compute';
+import { readJson, temporaryFolder } from '@weightspace/experiment/testing';
 import { batchOf } from '@weightspace/inr-classification';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readJson, runScript, temporaryFolder, writeSmallZoo } from './support.ts';
+import { runScript, writeSmallZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('inr-classification');
 const zoo = join(folder, 'zoo.h5');
 const settings = [
   `zoo=${zoo}`,

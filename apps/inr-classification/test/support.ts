@@ -1,21 +1,14 @@
 /** @file A small zoo in a temporary folder, and commands run as processes. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { initialize, siren } from '@weightspace/architecture';
 import { mapValues, ndarray, RandomStream } from '@weightspace/compute';
+import { startScript } from '@weightspace/experiment/testing';
+import type { Ended } from '@weightspace/experiment/testing';
 import { dwsRecipe, writeShard } from '@weightspace/zoo';
 
-export const root = join(import.meta.dirname, '..', '..', '..');
+const root = join(import.meta.dirname, '..', '..', '..');
 export const SIZES = [2, 5, 4, 1];
-
-/** A folder that the test removes. */
-export function temporaryFolder(): { readonly folder: string; readonly remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), 'inr-classification-'));
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
-}
 
 /** 60 networks of two classes, told apart by the size of their weights; 40 for training, 20 for testing. */
 export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZES, target = 'label'): Promise<void> {
@@ -43,51 +36,10 @@ export async function writeSmallZoo(file: string, sizes: readonly number[] = SIZ
   );
 }
 
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a command of the app; `killWhen` sees what it prints and says when to kill it. */
-export function runScript(
+export const runScript = (
   script: string,
   args: readonly string[],
   killWhen?: (printed: string) => boolean,
-): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    [
-      '--conditions=@weightspace/source',
-      '--import',
-      'ts-blank-space/register',
-      join(root, 'apps/inr-classification/src', script),
-      ...args,
-    ],
-    {
-      cwd: root,
-      env: { ...process.env, MLFLOW_TRACKING_URI: '' },
-    },
-  );
-  let [stdout, stderr] = ['', ''];
-  const see = () => {
-    if (killWhen?.(stdout + stderr)) child.kill('SIGKILL');
-  };
-  child.stdout.on('data', (text) => {
-    stdout += String(text);
-    see();
-  });
-  child.stderr.on('data', (text) => {
-    stderr += String(text);
-    see();
-  });
-  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })));
-}
-
-export const readJson = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
-export const onlyRun = (folder: string, prefix = 'inr-classification-'): string =>
-  join(
-    folder,
-    readdirSync(folder).find((name) => name.startsWith(prefix))!,
-  );
+): Promise<Ended> =>
+  startScript(join(root, 'apps/inr-classification/src', script), args, { cwd: root, killWhen }).ended;

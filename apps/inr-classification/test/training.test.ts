@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { onlyRun, readJson, temporaryFolder } from '@weightspace/experiment/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readJson, runScript, temporaryFolder, writeSmallZoo } from './support.ts';
+import { runScript, writeSmallZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('inr-classification');
 const zoo = join(folder, 'zoo.h5');
 const settings = [
   '--set',
@@ -136,13 +137,12 @@ describe('inr-classification:train', () => {
 });
 
 describe('evaluate and predict', () => {
-  const run = () => join(folder, 'whole');
-  const newest = async () => (await import('./support.ts')).onlyRun(run());
+  const newest = () => onlyRun(join(folder, 'whole'));
 
   test('give the accuracy of the training, and classes with probabilities', async () => {
     const evaluated = await runScript('evaluate.ts', [
       '--run',
-      await newest(),
+      newest(),
       '--zoo',
       zoo,
       '--summary',
@@ -153,7 +153,7 @@ describe('evaluate and predict', () => {
     const summary = readJson<Summary>(join(folder, 'evaluated.json'));
     expect(summary.metrics).toEqual({ 'test/accuracy': metrics['test/accuracy'], 'test/networks': 20 });
     expect(Object.keys(summary)).toEqual(Object.keys(readJson(join(folder, 'whole.json'))));
-    const predicted = await runScript('predict.ts', ['--run', await newest(), '--json', '--limit', '3', zoo]);
+    const predicted = await runScript('predict.ts', ['--run', newest(), '--json', '--limit', '3', zoo]);
     const lines = predicted.stdout
       .trim()
       .split('\n')
@@ -168,26 +168,26 @@ describe('evaluate and predict', () => {
   test('refuse networks of another architecture', async () => {
     const other = join(folder, 'other.h5');
     await writeSmallZoo(other, [2, 6, 1]);
-    const ended = await runScript('predict.ts', ['--run', await newest(), other]);
+    const ended = await runScript('predict.ts', ['--run', newest(), other]);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain('train a classifier on such networks');
   });
 
   test('refuse a split without networks, and a summary that cannot be written, before they compute', async () => {
-    const empty = await runScript('evaluate.ts', ['--run', await newest(), '--zoo', zoo, '--split', 'validation']);
+    const empty = await runScript('evaluate.ts', ['--run', newest(), '--zoo', zoo, '--split', 'validation']);
     expect(empty.code).toBe(2);
     expect(empty.stderr).toContain(
       'expected networks of the validation split, found 40 train, 0 validation, 20 test; choose another split or zoo',
     );
-    const args = ['--run', await newest(), '--zoo', zoo, '--summary', join(zoo, 'x.json')];
+    const args = ['--run', newest(), '--zoo', zoo, '--summary', join(zoo, 'x.json')];
     const unwritable = await runScript('evaluate.ts', args);
     expect(unwritable.code).toBe(2);
     expect(unwritable.stderr).toContain('a part of the path is a file');
   });
 
   test('predict refuses tensors that are not a network, and names what it wants', async () => {
-    const file = join(await newest(), 'classifier.safetensors');
-    const ended = await runScript('predict.ts', ['--run', await newest(), file]);
+    const file = join(newest(), 'classifier.safetensors');
+    const ended = await runScript('predict.ts', ['--run', newest(), file]);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(
       /expected layer1.weight as float32 \[5, 2\], found nothing \(the file has .*, … \d+ tensors in all\)/,

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readJson, temporaryFolder } from '@weightspace/experiment/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readJson, temporaryFolder, train, writeSmallZoo } from './support.ts';
+import { train, writeSmallZoo } from './support.ts';
 
-const { folder, remove } = temporaryFolder();
+const { folder, remove } = temporaryFolder('inr-editing');
 const zoo = join(folder, 'zoo.h5');
 const settings = [
   `zoo=${zoo}`,

@@ -1,5 +1,8 @@
 export { runExperiment } from './cli/run-experiment.ts';
 export type { Surroundings } from './cli/run-experiment.ts';
+export { newestRun, runCommand } from './cli/project-command.ts';
+export type { ProjectCommand } from './cli/project-command.ts';
+export { wholeNumber } from './cli/options.ts';
 export { defineExperiment } from './experiment.ts';
 export type { Config, Experiment, Overrides, RunResult, Widened } from './experiment.ts';
 export { resolveConfig } from './config/resolve-config.ts';

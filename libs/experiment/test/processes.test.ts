@@ -1,9 +1,10 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { onlyRun } from '@weightspace/experiment/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { lastLine, onlyRun, readSummary, runCounter, startCounter, temporaryFolder, until } from './support.ts';
+import { lastLine, readSummary, runCounter, startCounter, temporaryFolder, until } from './support.ts';
 
 const SETTINGS = ['--set', 'steps=60', '--seed', '5', '--checkpoint-seconds', '0', '--no-tracking'];
 const state = (run: string) => JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as { status: string };

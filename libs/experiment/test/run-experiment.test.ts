@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { ndarray } from '@weightspace/compute';
 import { defineExperiment, formatSeconds, runExperiment, Stopwatch } from '@weightspace/experiment';
 import type { RunLogger, Stage, StartRunLogger, Surroundings } from '@weightspace/experiment';
+import { onlyRun } from '@weightspace/experiment/testing';
 
-import { lastLine, onlyRun, readSummary, temporaryFolder } from './support.ts';
+import { lastLine, readSummary, temporaryFolder } from './support.ts';
 
 const small = defineExperiment({
   name: 'small',

@@ -1,15 +1,16 @@
-/** @file From settings to a task. */
+/** @file What the experiments begin with: from settings to a task, and to the models that take it. */
 import type { RunContext } from '@weightspace/experiment';
 import { UsageError } from '@weightspace/experiment';
 
+import { recipesFor } from '../models/models.ts';
 import { recipes, standardTraining } from '../models/recipes.ts';
 import type { ModelRecipe } from '../models/recipes.ts';
 import { shareOfRuns, standardParts } from '../splits/parts.ts';
-import type { Parts } from '../splits/parts.ts';
 import { where } from '../splits/where.ts';
 import type { Task, TrainingSettings } from '../training/train-predictor.ts';
 import { loadRows, selectRows, targetOf } from '../zoo/load-rows.ts';
 import type { Rows } from '../zoo/load-rows.ts';
+import { describeTask } from './study.ts';
 
 export interface SharedSettings {
   readonly zoo: string;
@@ -20,16 +21,38 @@ export interface SharedSettings {
   readonly samples: number;
 }
 
-/** @param cut which parts; the zoo's own split unless said otherwise */
-export async function loadTask(
+/** Of experiments that compare models. */
+export interface ComparisonSettings extends SharedSettings {
+  readonly models: readonly string[];
+  readonly seeds: readonly number[];
+  readonly training: TrainingSettings;
+}
+
+/** The settings of a run, and the zoo's rows that they name, which it tells. */
+export async function begin<S extends SharedSettings>(
+  context: RunContext,
+): Promise<{ readonly settings: S; readonly task: Task }> {
+  const settings = context.config as unknown as S;
+  const task = await loadTask(context, settings);
+  context.say(describeTask(task));
+  return { settings, task };
+}
+
+async function loadTask(
   context: RunContext,
   { zoo, otherZoos, where: only, target, share }: SharedSettings,
-  cut: (rows: Rows, target: Float64Array) => Parts = standardParts,
 ): Promise<Task> {
   const all = await loadRows([zoo, ...otherZoos]);
   const rows = only === '' ? all : rowsWhere(all, only);
   const values = targetOf(rows, target);
-  return shareOf(context, { rows, target: values, parts: cut(rows, values) }, share);
+  return shareOf(context, { rows, target: values, parts: standardParts(rows, values) }, share);
+}
+
+/** Those of the models that take the zoo; the others are named. */
+export function modelsOf(context: RunContext, { rows }: Task, models: readonly string[]): readonly string[] {
+  const { taken, left } = recipesFor(rows, models);
+  if (left.length > 0) context.say(`left out, since they take one architecture: ${left.join(', ')}`);
+  return taken;
 }
 
 function rowsWhere(rows: Rows, text: string): Rows {

@@ -3,14 +3,14 @@ import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
 import { estimateLead } from '../evaluation/measures.ts';
-import { recipesFor } from '../models/models.ts';
 import { recipes } from '../models/recipes.ts';
 import { comparisonPlot } from '../report/plots.ts';
 import { estimateText, tableAsCsv, tableAsMarkdown } from '../report/table.ts';
-import type { Task, TrainingSettings } from '../training/train-predictor.ts';
-import { loadTask, recipe, trainingFor } from './common.ts';
-import type { SharedSettings } from './common.ts';
+import type { Task } from '../training/train-predictor.ts';
+import { begin, modelsOf, recipe, trainingFor } from './common.ts';
+import type { ComparisonSettings } from './common.ts';
 import {
+  configurations,
   descriptions,
   problemOfModels,
   problemOfSeeds,
@@ -18,9 +18,8 @@ import {
   shared,
   sharedTraining,
   trainingRules,
-  zooConfigurations,
 } from './settings.ts';
-import { boundVerdicts, describeTask, intervalStream, judged, metricsOf, rowsOf, runStudy, verdict } from './study.ts';
+import { boundVerdicts, intervalStream, judged, metricsOf, rowsOf, runStudy, verdict } from './study.ts';
 import type { Outcome } from './study.ts';
 
 const config = { ...shared, models: Object.keys(recipes) as readonly string[], seeds, training: sharedTraining };
@@ -31,11 +30,11 @@ export const generalizationComparison = defineExperiment({
     "The best metanet on cnn-zoo has Kendall's τ ≥ 0.92 and an interval above StatNN's; refuted when it hasn't. On zoos of " +
     'several architectures graph metanets are above StatNN by 0.05.',
   config,
-  configurations: {
-    quick: { models: ['stat-nn', 'deep-sets', 'ng-gnn'], seeds: [0], training: { epochs: 5, looks: 5 } },
-    full: zooConfigurations['cnn-zoo'],
-    ...zooConfigurations,
-  } as never,
+  configurations: configurations({
+    models: ['stat-nn', 'deep-sets', 'ng-gnn'],
+    seeds: [0],
+    training: { epochs: 5, looks: 5 },
+  }) as never,
   rules: trainingRules,
   check: (own: { readonly seeds: readonly number[]; readonly models: readonly string[] }) =>
     problemOfModels(own.models) ?? problemOfSeeds(own.seeds),
@@ -43,16 +42,8 @@ export const generalizationComparison = defineExperiment({
   run,
 });
 
-export interface ComparisonSettings extends SharedSettings {
-  readonly models: readonly string[];
-  readonly seeds: readonly number[];
-  readonly training: TrainingSettings;
-}
-
 async function run(context: RunContext) {
-  const settings = context.config as unknown as ComparisonSettings;
-  const task = await loadTask(context, settings);
-  context.say(describeTask(task));
+  const { settings, task } = await begin<ComparisonSettings>(context);
   const outcomes: Outcome[] = [];
   for (const name of modelsOf(context, task, settings.models)) {
     const training = trainingFor(name, settings.training);
@@ -86,13 +77,6 @@ async function run(context: RunContext) {
 
 const tau = ({ estimates }: { readonly estimates: { readonly 'kendall-tau': { readonly value: number } } }): number =>
   estimates['kendall-tau'].value;
-
-/** Those that take the zoo; the others are named. */
-export function modelsOf(context: RunContext, { rows }: Task, models: readonly string[]): readonly string[] {
-  const { taken, left } = recipesFor(rows, models);
-  if (left.length > 0) context.say(`left out, since they take one architecture: ${left.join(', ')}`);
-  return taken;
-}
 
 /** How far each model is above StatNN, on the same samples of runs. */
 function leadsOver(context: RunContext, task: Task, outcomes: readonly Outcome[], samples: number): string[] {

@@ -5,10 +5,10 @@ import type { RunContext } from '@weightspace/experiment';
 import { efficiencyPlot } from '../report/plots.ts';
 import { estimateText, markdown } from '../report/table.ts';
 import type { TrainingSettings } from '../training/train-predictor.ts';
-import { loadTask, recipe, shareOf, trainingFor } from './common.ts';
-import { modelsOf } from './compare.ts';
-import type { ComparisonSettings } from './compare.ts';
+import { begin, modelsOf, recipe, shareOf, trainingFor } from './common.ts';
+import type { ComparisonSettings } from './common.ts';
 import {
+  configurations,
   descriptions,
   problemOfModels,
   problemOfSeeds,
@@ -16,9 +16,8 @@ import {
   shared,
   sharedTraining,
   trainingRules,
-  zooConfigurations,
 } from './settings.ts';
-import { describeTask, metricsOf, runStudy, verdict } from './study.ts';
+import { metricsOf, runStudy, verdict } from './study.ts';
 import type { Verdict } from './study.ts';
 
 const config = {
@@ -36,11 +35,12 @@ export const dataEfficiency = defineExperiment({
   claim:
     'Metanets that know the symmetries need fewer training runs than StatNN; refuted where its curve is above theirs.',
   config,
-  configurations: {
-    quick: { models: ['stat-nn', 'ng-gnn'], seeds: [0], shares: [0.1, 0.5, 1], training: { epochs: 5, looks: 5 } },
-    full: zooConfigurations['cnn-zoo'],
-    ...zooConfigurations,
-  } as never,
+  configurations: configurations({
+    models: ['stat-nn', 'ng-gnn'],
+    seeds: [0],
+    shares: [0.1, 0.5, 1],
+    training: { epochs: 5, looks: 5 },
+  }) as never,
   rules: { ...trainingRules, stretch: { min: 1 } },
   check: (own: {
     readonly seeds: readonly number[];
@@ -73,9 +73,7 @@ interface Point {
 }
 
 async function run(context: RunContext) {
-  const settings = context.config as unknown as Resolved;
-  const whole = await loadTask(context, settings);
-  context.say(describeTask(whole));
+  const { settings, task: whole } = await begin<Resolved>(context);
   const points: Point[] = [];
   for (const name of modelsOf(context, whole, settings.models)) {
     for (const share of settings.shares) {

@@ -6,10 +6,10 @@ import { heldOut, heldOutParts } from '../splits/held-out.ts';
 import { tauAxis } from '../report/plots.ts';
 import { estimateText, markdown } from '../report/table.ts';
 import type { Task } from '../training/train-predictor.ts';
-import { loadTask, recipe, shareOf, trainingFor } from './common.ts';
-import { modelsOf } from './compare.ts';
-import type { ComparisonSettings } from './compare.ts';
+import { begin, modelsOf, recipe, shareOf, trainingFor } from './common.ts';
+import type { ComparisonSettings } from './common.ts';
 import {
+  configurations,
   descriptions,
   problemOfModels,
   problemOfSeeds,
@@ -40,9 +40,7 @@ export const outOfDistribution = defineExperiment({
     "StatNN's.",
   config,
   configurations: {
-    quick: { seeds: [0], training: { epochs: 5, looks: 5 } },
-    full: zooConfigurations['cnn-zoo'],
-    ...zooConfigurations,
+    ...configurations({ seeds: [0], training: { epochs: 5, looks: 5 } }),
     'cnn-park': { ...zooConfigurations['cnn-park'], heldOut: mixed },
     'diverse-zoo': {
       ...zooConfigurations['diverse-zoo'],
@@ -88,8 +86,7 @@ interface Shift {
 }
 
 async function run(context: RunContext) {
-  const settings = context.config as unknown as Resolved;
-  const whole = await loadTask(context, settings);
+  const { settings, task: whole } = await begin<Resolved>(context);
   const tasks = settings.heldOut.map((text) => {
     const parts = heldOutParts(whole.rows, whole.target, text);
     return { text, task: shareOf(context, { ...whole, parts }, settings.share) };

@@ -17,6 +17,13 @@ export const zooConfigurations = {
   'rnn-zoo': { zoo: 'zoos/rnn-zoo-4000' },
 } as const;
 
+/** Each zoo's, with one for minutes on the shipped sample; `full` is that of the paper's zoo. */
+export const configurations = <Q extends object>(quick: Q) => ({
+  quick,
+  full: zooConfigurations['cnn-zoo'],
+  ...zooConfigurations,
+});
+
 export const shared = {
   /** Folder of the zoo. */
   zoo: quickZoo,

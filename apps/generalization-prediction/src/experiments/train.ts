@@ -9,9 +9,10 @@ import { savePredictor } from '../prediction/saved-predictor.ts';
 import { comparisonPlot, lossPlot, predictionPlot, tauPlot } from '../report/plots.ts';
 import { estimateText, tableAsCsv, tableAsMarkdown } from '../report/table.ts';
 import type { Task, TrainingSettings } from '../training/train-predictor.ts';
-import { loadTask, recipe, trainingFor } from './common.ts';
+import { begin, recipe, trainingFor } from './common.ts';
 import type { SharedSettings } from './common.ts';
 import {
+  configurations,
   descriptions,
   problemOfModels,
   problemOfSeeds,
@@ -19,9 +20,8 @@ import {
   shared,
   sharedTraining,
   trainingRules,
-  zooConfigurations,
 } from './settings.ts';
-import { boundVerdicts, describeTask, intervalStream, judged, metricsOf, rowsOf, runStudy, verdict } from './study.ts';
+import { boundVerdicts, intervalStream, judged, metricsOf, rowsOf, runStudy, verdict } from './study.ts';
 import type { Outcome, Verdict } from './study.ts';
 
 const config = {
@@ -39,11 +39,7 @@ export const generalizationPrediction = defineExperiment({
     "A graph metanet ranks unseen networks by their test accuracy from weights alone: Kendall's τ above that of StatNN with " +
     'intervals apart; refuted when they overlap.',
   config: config as never as typeof config & { readonly model: { readonly kind: string } },
-  configurations: {
-    quick: { training: { epochs: 10, looks: 10 }, seeds: [0] },
-    full: zooConfigurations['cnn-zoo'],
-    ...zooConfigurations,
-  } as never,
+  configurations: configurations({ training: { epochs: 10, looks: 10 }, seeds: [0] }) as never,
   variants: { 'model.kind': modelVariants() },
   rules: trainingRules,
   check: (own: { readonly seeds: readonly number[]; readonly baselines: readonly string[] }) =>
@@ -66,9 +62,7 @@ interface Resolved extends SharedSettings {
 }
 
 async function run(context: RunContext) {
-  const settings = context.config as unknown as Resolved;
-  const task = await loadTask(context, settings);
-  context.say(describeTask(task));
+  const { settings, task } = await begin<Resolved>(context);
   const { kind, ...own } = settings.model;
   const model = { kind, settings: own as Settings };
   const common = { task, seeds: settings.seeds };

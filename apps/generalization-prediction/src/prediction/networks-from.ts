@@ -6,11 +6,11 @@ import { activationKinds } from '@weightspace/architecture';
 import type { ActivationSpec, Architecture } from '@weightspace/architecture';
 import { mapValues, takeRows } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
+import { wholeNumber } from '@weightspace/experiment';
 import { openMixedZoo } from '@weightspace/zoo';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import { numbers } from '../command.ts';
 import type { Predictor } from './saved-predictor.ts';
 import { readNetwork } from './read-network.ts';
 
@@ -40,6 +40,8 @@ export const withInputOptions = (command: Command): Command =>
     )
     .option('--positions <n,n>', "sizes of the network's input, e.g. 28,28", numbers)
     .option('--heads <n>', 'of attention', Number);
+
+const numbers = (text: string): number[] => text.split(',').map(wholeNumber(1));
 
 const isZoo = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && existsSync(join(path, 'manifest.jsonl'));

@@ -92,11 +92,14 @@ function describe(experiment: Experiment, command: string): Command {
   return program;
 }
 
-const wholeNumber = (least: number) => (text: string) => {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  throw new InvalidArgumentError(`Must be a whole number of at least ${least}.`);
-};
+/** A parser of options that are whole numbers, and says what it expects. */
+export const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Must be a whole number of at least ${least}.`);
+  };
 
 const nonNegative = (text: string) => {
   const value = Number(text);
