@@ -1,3 +1,4 @@
+import './estimators/estimators.ts';
 import './optimizers/optimizers.ts';
 import './tasks/families.ts';
 
@@ -25,3 +26,9 @@ export type { LearnedOptimizer, NetworkUpdate, OptimizerKind, UpdateContext } fr
 export { beside, networksIn, perNetwork } from './optimizers/per-network.ts';
 export { baselineKind, learnableKind } from './optimizers/rule.ts';
 export type { Hyperparameter, Rule } from './optimizers/rule.ts';
+export { createEstimator, estimatorKinds, registerEstimator } from './estimators/estimator.ts';
+export type { Estimate, EstimatorKind, EstimatorState, GradientEstimator } from './estimators/estimator.ts';
+export { truncatedStep } from './unroll/truncated-step.ts';
+export type { TruncatedStep, Truncation, TruncationSettings } from './unroll/truncated-step.ts';
+export type { HorizonRange } from './unroll/horizon.ts';
+export type { UnrollState } from './unroll/unroll-state.ts';

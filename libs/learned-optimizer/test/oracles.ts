@@ -107,7 +107,7 @@ export const mlpLopt =
 
 export const adafacMlpLopt =
   (meta: NdArrays): Oracle =>
-  ({ rows, columns, vector, values }, gradients) => {
+  ({ columns, vector, values }, gradients) => {
     const decays = (name: string, initial: number[]) =>
       initial.map((d, i) => 1 - Math.exp(10 * (Math.log(1 - d) / 10 + meta[`decays.${name}`]!.data[i]!)));
     const [momentum, [second], factored] = [
