@@ -3,10 +3,9 @@ import { cnn } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
 import type { RandomStream } from '@weightspace/compute';
 import { imageSetReader } from '@weightspace/dataset';
-import { checkImageData, countOption, imageDataTask, logUniform, oneOf } from '@weightspace/network-zoo';
-import type { DrawnRun, ImageDataInput, TrainingZoo } from '@weightspace/network-zoo';
+import { imageDataOf, imageOptions, imagePositions, imageTask, logUniform, oneOf } from '@weightspace/network-zoo';
+import type { DrawnRun, ImageSettings, TrainingZoo } from '@weightspace/network-zoo';
 import { standardRun } from '@weightspace/zoo';
-import { Option } from 'commander';
 
 export const activations = ['relu', 'tanh'] as const;
 
@@ -66,60 +65,47 @@ export function drawSmallCnn(stream: RandomStream, architectures: ReadonlyMap<st
   return { architecture: architectures.get(activation)!, run, more: { activation } };
 }
 
-export interface CnnSettings {
-  readonly images: string;
-  readonly trainImages: number;
-  readonly validationImages: number;
-  readonly testImages: number;
-  readonly probeImages: number;
+/** As the recipe has them; what every picture is by itself goes without saying. */
+function imagesOf(settings: ImageSettings) {
+  const { form: _, shrink, ...images } = imageDataOf(settings);
+  return shrink === 1 ? images : { ...images, shrink };
 }
-
-const SETS = ['mnist', 'fashion-mnist', 'cifar-10', 'svhn'];
-
-const dataOf = (settings: CnnSettings): ImageDataInput => ({
-  set: settings.images,
-  train: settings.trainImages,
-  validation: settings.validationImages,
-  test: settings.testImages,
-  probe: Math.min(settings.probeImages, settings.trainImages),
-  grey: true,
-});
 
 const run = 'npx nx run data-cnn-zoo:generate';
 
-export const smallCnnZoo: TrainingZoo<CnnSettings> = {
+export const smallCnnZoo: TrainingZoo<ImageSettings> = {
   name: 'cnn-zoo',
   version: '0.1.0',
   description: 'Trains small CNNs on images, each by settings of its own, and keeps them in a zoo.',
-  options: [
-    new Option('--images <set>', 'what they learn to classify').choices(SETS).default('mnist'),
-    countOption('--train-images <n>', 'images of which a network sees its share', 22_000),
-    countOption('--validation-images <n>', 'training images that no network sees; 0: none', 2500),
-    countOption('--test-images <n>', 'test images that accuracies are measured on', 10_000),
-    countOption('--probe-images <n>', 'training images that their accuracies are measured on', 2500),
-  ],
+  options: imageOptions({
+    images: 'mnist',
+    shrink: 1,
+    trainImages: 22_000,
+    validationImages: 2500,
+    testImages: 10_000,
+    probeImages: 2500,
+  }),
   examples: [
     [run, '250 networks, as the shipped sample'],
     [`${run}:full`, '4,000 networks'],
     [`${run} -- --images fashion-mnist`, 'on pictures of clothes'],
   ],
   defaults: { networks: 250, epochs: 5, batch: 16, checkpoints: [5] },
-  variant: ({ images }) => images,
-  draw: (stream, { images }) => drawSmallCnn(stream, architecturesFor(images)),
+  variant: ({ images, shrink }) => (shrink === 1 ? images : `${images}-${imagePositions({ images, shrink })[0]}`),
+  draw: (stream, settings) => drawSmallCnn(stream, architecturesFor(imagePositions(settings))),
   codes: { activation: activations },
   data: (settings) => {
-    checkImageData(dataOf(settings));
     checkShares(settings);
-    return imageDataTask(dataOf(settings));
+    return imageTask(settings);
   },
   notes: (settings) => ({
-    recipe: { name: 'small-cnn-zoo', images: dataOf(settings), range: [-1, 1], ranges },
+    recipe: { name: 'small-cnn-zoo', images: imagesOf(settings), range: [-1, 1], ranges },
     classes: imageSetReader(settings.images).classes,
   }),
 };
 
 /** The smallest share must make a batch. */
-function checkShares({ trainImages, batch }: CnnSettings & { readonly batch: number }): void {
+function checkShares({ trainImages, batch }: ImageSettings & { readonly batch: number }): void {
   const share = Math.min(...ranges.trainShare);
   if (Math.floor(share * trainImages) >= batch) return;
   const least = Math.ceil(batch / share);
@@ -130,9 +116,8 @@ function checkShares({ trainImages, batch }: CnnSettings & { readonly batch: num
 
 const made = new Map<string, ReadonlyMap<string, Architecture>>();
 
-/** By activation, for the set's size of images. */
-function architecturesFor(set: string): ReadonlyMap<string, Architecture> {
-  const positions = imageSetReader(set).shape.slice(0, 2);
+/** By activation, for the size of images. */
+function architecturesFor(positions: readonly number[]): ReadonlyMap<string, Architecture> {
   const key = positions.join();
   const known =
     made.get(key) ?? new Map(activations.map((activation) => [activation, smallCnn(activation, positions)]));

@@ -50,7 +50,7 @@ const SMALL = ['--networks', '9', '--epochs', '2', '--checkpoints', '1,2', '--th
 /** The same. */
 const settings = {
   ...{ seed: 0, networks: 9, epochs: 2, batch: 16, checkpoints: [1, 2], resume: false, quiet: true },
-  ...{ trainImages: 400, validationImages: 60, testImages: 100, probeImages: 2500, images: 'mnist' },
+  ...{ trainImages: 400, validationImages: 60, testImages: 100, probeImages: 2500, images: 'mnist', shrink: 1 },
 };
 
 describe('data-cnn-zoo:generate', () => {

@@ -24,7 +24,7 @@ export const imageOptions = (defaults: ImageSettings): readonly Option[] => [
     'squares of n × n pixels become one, their mean; 1: pictures as they are',
     defaults.shrink,
   ),
-  countOption('--train-images <n>', 'images that networks are trained on', defaults.trainImages),
+  countOption('--train-images <n>', 'images that networks are trained on, or see their share of', defaults.trainImages),
   countOption('--validation-images <n>', 'training images that no network sees; 0: none', defaults.validationImages),
   countOption('--test-images <n>', 'test images that accuracies are measured on', defaults.testImages),
   countOption('--probe-images <n>', 'training images that their accuracies are measured on', defaults.probeImages),
