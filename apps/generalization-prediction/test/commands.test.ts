@@ -5,11 +5,23 @@ import { cnn, initialize } from '@weightspace/architecture';
 import { tensorOf, writeNpz, writeSafetensors } from '@weightspace/checkpoint';
 import { mapValues, ndarray, RandomStream } from '@weightspace/compute';
 import type { NdArray } from '@weightspace/compute';
-import { onlyRun, readJson, temporaryFolder } from '@weightspace/experiment/testing';
-import { loadRows, weightsOf } from '@weightspace/generalization-prediction';
+import { runCommand, runExperiment } from '@weightspace/experiment';
+import type { ProjectCommand } from '@weightspace/experiment';
+import { onlyRun, readJson, runHere, temporaryFolder } from '@weightspace/experiment/testing';
+import type { Ended } from '@weightspace/experiment/testing';
+import {
+  attributeCommand,
+  dataEfficiency,
+  generalizationComparison,
+  generalizationPrediction,
+  loadRows,
+  outOfDistribution,
+  predictCommand,
+  weightsOf,
+} from '@weightspace/generalization-prediction';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { runScript, writeMiniZoo } from './support.ts';
+import { importScript, killTrain, writeMiniZoo } from './support.ts';
 
 const { folder, remove } = temporaryFolder('generalization-prediction');
 const [one, mixed] = [join(folder, 'one'), join(folder, 'mixed')];
@@ -25,21 +37,30 @@ const set = (settings: { readonly [name: string]: unknown }): string[] =>
     `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   ]);
 const small = { seeds: [0], samples: 60, 'training.batch': 16, 'training.looks': 4 };
-const run = (
-  script: string,
-  name: string,
-  settings: { readonly [name: string]: unknown },
-  more: readonly string[] = [],
-  killWhen?: (printed: string) => boolean,
-) =>
-  runScript(
-    script,
-    [
-      ...set({ ...small, ...settings }),
-      ...['--threads', '1', '--runs-folder', join(folder, name), '--summary', join(folder, `${name}.json`), ...more],
-    ],
-    killWhen,
-  );
+type Settings = { readonly [name: string]: unknown };
+const argsOf = (name: string, settings: Settings, more: readonly string[] = []): string[] => [
+  ...set({ ...small, ...settings }),
+  ...['--threads', '1', '--runs-folder', join(folder, name), '--summary', join(folder, `${name}.json`)],
+  ...['--no-tracking', ...more],
+];
+/** In this process: a start of one takes longer than such a training. */
+const run = (experiment: unknown, name: string, settings: Settings, more: readonly string[] = []): Promise<Ended> =>
+  runHere((streams) => runExperiment(experiment as never, argsOf(name, settings, more), { streams, env: {} }));
+const train = (name: string, settings: Settings, more: readonly string[] = []) =>
+  run(generalizationPrediction, name, settings, more);
+/** Kills a training at each of the moments, going on in between, and lets it end. */
+async function killedAt(moments: readonly string[], name: string, settings: Settings): Promise<Summary> {
+  for (const [i, moment] of moments.entries()) {
+    const args = argsOf(name, settings, [...often, ...(i === 0 ? [] : ['--resume'])]);
+    const { signal, stderr } = await killTrain(args, (printed) => printed.includes(moment));
+    expect(signal, stderr).toBe('SIGKILL');
+  }
+  const ended = await train(name, settings, [...often, '--resume']);
+  expect(ended.code, ended.stderr).toBe(0);
+  onlyRun(join(folder, name));
+  return summaryOf(name);
+}
+const often = ['--checkpoint-seconds', '0'];
 
 interface Summary {
   readonly metrics: { readonly [name: string]: number };
@@ -59,7 +80,7 @@ const statNn = { 'model.kind': 'stat-nn', 'model.head': [32], zoo: one, 'trainin
 
 describe('train', () => {
   test('ranks unseen networks, beside what is known without weights, and leaves plots, tables and the model', async () => {
-    const { code, stdout, stderr } = await run('train.ts', 'whole', {
+    const { code, stdout, stderr } = await train('whole', {
       ...statNn,
       seeds: [0, 1, 2],
       baselines: ['flat-mlp'],
@@ -79,7 +100,7 @@ describe('train', () => {
     expect(stdout).toContain("Kendall's τ of stat-nn less that of flat-mlp");
   });
   test('predicts any number with the squared error', async () => {
-    const { code, stderr } = await run('train.ts', 'loss', {
+    const { code, stderr } = await train('loss', {
       ...statNn,
       target: 'test-loss',
       'training.loss': 'mse',
@@ -89,18 +110,11 @@ describe('train', () => {
     expect(code, stderr).toBe(0);
     expect(summaryOf('loss').metrics['test/kendall-tau']).toBeGreaterThan(0.6);
   });
-  test('killed and resumed, it ends with the same numbers', async () => {
+  test('killed at several moments and resumed, it ends with the same numbers', async () => {
     const settings = { ...statNn, seeds: [0, 1], 'training.epochs': 12, baselines: ['flat-mlp'] };
-    const often = ['--checkpoint-seconds', '0'];
-    await run('train.ts', 'undisturbed', settings, often);
-    const want = untimed(summaryOf('undisturbed'));
-    for (const [i, moment] of ['model-seed0: stat-nn', 'model-seed1: stat-nn', 'flat-mlp-seed0: flat-mlp'].entries()) {
-      const first = await run('train.ts', `killed${i}`, settings, often, (printed) => printed.includes(moment));
-      expect(first.signal).toBe('SIGKILL');
-      const second = await run('train.ts', `killed${i}`, settings, [...often, '--resume']);
-      expect(second.code, second.stderr).toBe(0);
-      expect(untimed(summaryOf(`killed${i}`))).toEqual(want);
-    }
+    expect((await train('undisturbed', settings, often)).code).toBe(0);
+    const moments = ['model-seed0: stat-nn', 'model-seed1: stat-nn', 'flat-mlp-seed0: flat-mlp'];
+    expect(untimed(await killedAt(moments, 'killed', settings))).toEqual(untimed(summaryOf('undisturbed')));
   });
   test.each(['grouped', 'packed'])(
     'on several architectures (%s), killed and resumed, it ends with the same numbers',
@@ -109,16 +123,10 @@ describe('train', () => {
         ...{ zoo: mixed, 'model.kind': 'ng-gnn', 'model.channels': 6, 'model.frequencies': 4, 'model.depth': 2 },
         ...{ baselines: [], 'training.epochs': 3, 'training.batching': batching },
       };
-      const often = ['--checkpoint-seconds', '0'];
-      const whole = await run('train.ts', `${batching}-whole`, settings, often);
+      const whole = await train(`${batching}-whole`, settings, often);
       expect(whole.code, whole.stderr).toBe(0);
-      const first = await run('train.ts', `${batching}-killed`, settings, often, (printed) =>
-        printed.includes('model-seed0: ng-gnn'),
-      );
-      expect(first.signal).toBe('SIGKILL');
-      const second = await run('train.ts', `${batching}-killed`, settings, [...often, '--resume']);
-      expect(second.code, second.stderr).toBe(0);
-      expect(untimed(summaryOf(`${batching}-killed`))).toEqual(untimed(summaryOf(`${batching}-whole`)));
+      const killed = await killedAt(['model-seed0: ng-gnn'], `${batching}-killed`, settings);
+      expect(untimed(killed)).toEqual(untimed(summaryOf(`${batching}-whole`)));
     },
   );
   test.each([
@@ -131,7 +139,7 @@ describe('train', () => {
     [{ zoo: mixed, 'model.kind': 'flat-mlp' }, 2, 'model.kind: must be one of'],
     [{ ...statNn, 'training.loss': 'hinge' }, 2, 'training.loss'],
   ])('%j is refused with exit code %i', async (settings, code, text) => {
-    const ended = await run('train.ts', 'refused', settings);
+    const ended = await train('refused', settings);
     expect(ended.stderr).toContain(text);
     expect(ended.code).toBe(code);
   });
@@ -139,7 +147,7 @@ describe('train', () => {
 
 describe('compare, data-efficiency and out-of-distribution', () => {
   test('compare has a row for each model that takes the zoo, and says which are left out', async () => {
-    const { code, stdout, stderr } = await run('compare.ts', 'compared', {
+    const { code, stdout, stderr } = await run(generalizationComparison, 'compared', {
       zoo: mixed,
       models: ['stat-nn', 'flat-mlp'],
       'training.epochs': 8,
@@ -155,7 +163,7 @@ describe('compare, data-efficiency and out-of-distribution', () => {
   });
   test('data-efficiency trains on shares of the runs, smaller ones for more epochs', async () => {
     const settings = { zoo: one, models: ['stat-nn'], shares: [0.25, 1], 'training.epochs': 8 };
-    const { code, stderr } = await run('data-efficiency.ts', 'shares', settings);
+    const { code, stderr } = await run(dataEfficiency, 'shares', settings);
     expect(code, stderr).toBe(0);
     const own = onlyRun(join(folder, 'shares'));
     const rows = readFileSync(join(own, 'data-efficiency.csv'), 'utf8').trim().split('\n').slice(1);
@@ -164,7 +172,7 @@ describe('compare, data-efficiency and out-of-distribution', () => {
     expect(existsSync(join(own, 'plots/data-efficiency.png'))).toBe(true);
   });
   test('out-of-distribution has kept and held-out rows, and what a model that saw all reaches', async () => {
-    const { code, stderr } = await run('out-of-distribution.ts', 'held', {
+    const { code, stderr } = await run(outOfDistribution, 'held', {
       zoo: mixed,
       models: ['stat-nn'],
       heldOut: ['largest:depth', 'activation=relu'],
@@ -193,7 +201,9 @@ describe('compare, data-efficiency and out-of-distribution', () => {
 
 describe('predict and attribute', () => {
   const trained = () => onlyRun(join(folder, 'whole'));
-  const predict = (...args: string[]) => runScript('predict.ts', ['--run', trained(), '--json', ...args]);
+  const call = <O>(command: ProjectCommand<O>, ...args: string[]) =>
+    runHere((streams) => runCommand(command, args, streams));
+  const predict = (...args: string[]) => call(predictCommand, '--run', trained(), '--json', ...args);
   interface Line {
     readonly 'test-accuracy': number;
     readonly truth?: number;
@@ -252,7 +262,7 @@ describe('predict and attribute', () => {
     expect(line!.warnings.join()).toMatch(
       /log10 of the root mean square of the weights is [-\d.]+, outside of .* \(\+[\d.]+ deviations\)/,
     );
-    const text = await runScript('predict.ts', ['--run', trained(), file]);
+    const text = await call(predictCommand, '--run', trained(), file);
     expect(text.stdout).toMatch(/far.npz: test-accuracy [\d.]+ %; mini 4-3 relu, 163 parameters; distance/);
     expect(text.stdout).toContain('  warning: its weights are');
   });
@@ -276,7 +286,7 @@ describe('predict and attribute', () => {
     expect(refused.stderr).toContain('stat-nn was made for networks like 1-4-3-3-3');
     const mixedRun = onlyRun(join(folder, 'packed-whole'));
     const args = ['--run', mixedRun, '--json', file, '--positions', '8,8', '--activation', 'relu'];
-    const { stdout, stderr, code } = await runScript('predict.ts', args);
+    const { stdout, stderr, code } = await call(predictCommand, ...args);
     expect(code, stderr).toBe(0);
     const [line] = linesOf(stdout);
     expect(line!.seen).toBe(false);
@@ -286,15 +296,7 @@ describe('predict and attribute', () => {
   });
   test('attribute writes pictures and numbers that add up', async () => {
     const out = join(folder, 'attribution');
-    const { stdout, stderr, code } = await runScript('attribute.ts', [
-      '--run',
-      trained(),
-      one,
-      '--row',
-      '3',
-      '--out',
-      out,
-    ]);
+    const { stdout, stderr, code } = await call(attributeCommand, '--run', trained(), one, '--row', '3', '--out', out);
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/\| conv1 +\|/);
     const { gap, output, baseline, layers } = readJson<{
@@ -309,11 +311,23 @@ describe('predict and attribute', () => {
       expect(existsSync(join(out, name)), name).toBe(true);
   });
   test('say where no predictor is, and what no checkpoint is', async () => {
-    const nowhere = await runScript('predict.ts', ['--run', folder, one]);
+    const nowhere = await call(predictCommand, '--run', folder, one);
     expect(nowhere.code).toBe(2);
     expect(nowhere.stderr).toContain('expected a trained predictor, found nothing');
     const wrong = await predict(join(one, 'manifest.jsonl'));
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('manifest.jsonl');
   });
+});
+
+test.each([
+  ['compare', 'generalization-comparison: '],
+  ['data-efficiency', 'generalization-data-efficiency: '],
+  ['out-of-distribution', 'generalization-out-of-distribution: '],
+  ['predict', 'Usage: generalization-prediction:predict [options] <files...>'],
+  ['attribute', 'Usage: generalization-prediction:attribute [options] <file>'],
+])('the script %s is the command', async (name, start) => {
+  const { code, stdout, stderr } = await importScript(`${name}.ts`, ['--help']);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout.startsWith(start), stdout).toBe(true);
 });

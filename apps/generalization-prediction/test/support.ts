@@ -1,10 +1,11 @@
-/** @file Small zoos in a temporary folder, and commands run as processes. */
+/** @file Small zoos in a temporary folder, and scripts of the app. */
 import { join } from 'node:path';
 
 import { startScript } from '@weightspace/experiment/testing';
 import type { Ended } from '@weightspace/experiment/testing';
 import { generateZoo, inlineExecutor } from '@weightspace/zoo';
 import type { Chunk } from '@weightspace/zoo';
+import { vi } from 'vitest';
 
 import { EPOCHS, miniArchitecture } from './mini-zoo.ts';
 import type { MiniInput } from './mini-zoo.ts';
@@ -41,10 +42,28 @@ export async function writeMiniZoo(folder: string, runs = 40, several = false, f
   });
 }
 
-/** Runs a command of the app; `killWhen` sees what it prints and says when to kill it. */
-export const runScript = (
-  script: string,
-  args: readonly string[],
-  killWhen?: (printed: string) => boolean,
-): Promise<Ended> =>
-  startScript(join(root, 'apps/generalization-prediction/src', script), args, { cwd: root, killWhen }).ended;
+const fileOf = (script: string): string => join(root, 'apps/generalization-prediction/src', script);
+
+/** Starts `train` as a process of its own, and kills it once `killWhen` has seen what it waits for. */
+export const killTrain = (args: readonly string[], killWhen: (printed: string) => boolean): Promise<Ended> =>
+  startScript(fileOf('train.ts'), args, { cwd: root, killWhen }).ended;
+
+/** What a script of the app does with arguments, without a process of its own; once for each script. */
+export async function importScript(script: string, args: readonly string[]): Promise<Ended> {
+  const { argv, exitCode } = process;
+  const printed = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      printed[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    process.argv = [argv[0]!, fileOf(script), ...args];
+    await import(fileOf(script));
+    return { code: Number(process.exitCode), signal: null, ...printed };
+  } finally {
+    spies.forEach((spy) => spy.mockRestore());
+    Object.assign(process, { argv, exitCode });
+  }
+}
