@@ -39,7 +39,11 @@ export const generalizationPrediction = defineExperiment({
     "A graph metanet ranks unseen networks by their test accuracy from weights alone: Kendall's τ above that of StatNN with " +
     'intervals apart; refuted when they overlap.',
   config: config as never as typeof config & { readonly model: { readonly kind: string } },
-  configurations: configurations({ training: { epochs: 10, looks: 10 }, seeds: [0] }) as never,
+  configurations: configurations({
+    model: recipe('ng-gnn-residual').settings,
+    training: { epochs: 30, looks: 10 },
+    seeds: [0],
+  }) as never,
   variants: { 'model.kind': modelVariants() },
   rules: trainingRules,
   check: (own: { readonly seeds: readonly number[]; readonly baselines: readonly string[] }) =>
