@@ -32,3 +32,5 @@ export { truncatedStep } from './unroll/truncated-step.ts';
 export type { TruncatedStep, Truncation, TruncationSettings } from './unroll/truncated-step.ts';
 export type { HorizonRange } from './unroll/horizon.ts';
 export type { UnrollState } from './unroll/unroll-state.ts';
+export { metaTrain, outerDefaults } from './meta-training/meta-train.ts';
+export type { MetaPoint, MetaResult, MetaTraining, OuterSettings } from './meta-training/meta-train.ts';
