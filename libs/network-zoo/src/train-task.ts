@@ -2,7 +2,7 @@
 import { defineArchitecture } from '@weightspace/architecture';
 import type { ArchitectureSpec } from '@weightspace/architecture';
 import { trainedRows, trainNetworks } from '@weightspace/zoo';
-import type { Task, TrainCodes, TrainData, TrainedRowsOptions, TrainRun, ZooRows } from '@weightspace/zoo';
+import type { Alone, Task, TrainCodes, TrainData, TrainedRowsOptions, TrainRun, ZooRows } from '@weightspace/zoo';
 
 export interface TrainInput {
   readonly architecture: ArchitectureSpec;
@@ -17,6 +17,7 @@ export interface TrainInput {
   readonly checkpoints: readonly number[];
   /** Networks that one graph trains. */
   readonly stack: number;
+  readonly alone: Alone;
   /** A function of a module that gives the `TrainData`. */
   readonly data: Task;
 }

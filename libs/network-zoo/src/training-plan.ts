@@ -159,6 +159,8 @@ function inputOf(plan: TrainingPlan, architecture: ArchitectureSpec, runs: reado
     batch,
     checkpoints,
     stack,
+    // A run of a shard with others can be trained again by itself; one whose architecture has no other has no company.
+    alone: runs.length === 1 ? 'fast' : 'exact',
     data: runs[0]!.data ?? data,
   };
 }

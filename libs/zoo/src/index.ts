@@ -28,7 +28,7 @@ export { coefficientsOf, optimizers } from './train/optimizer-coefficients.ts';
 export type { Coefficients, OptimizerName } from './train/optimizer-coefficients.ts';
 export type { Metrics } from './train/stack.ts';
 export { trainNetworks } from './train/train-networks.ts';
-export type { TrainedCheckpoint, TrainOptions, TrainProgress } from './train/train-networks.ts';
+export type { Alone, TrainedCheckpoint, TrainOptions, TrainProgress } from './train/train-networks.ts';
 export { schedules, standardRun } from './train/train-run.ts';
 export type { RateSchedule, TrainRun } from './train/train-run.ts';
 export { trainCodes, trainedRows } from './train/trained-rows.ts';
