@@ -18,3 +18,5 @@ export type { MatArray } from './mat5.ts';
 export { loadMnist, mnistFolder } from './mnist.ts';
 export { loadSvhn, readSvhn, svhnFolder } from './svhn.ts';
 export { readTar } from './tar.ts';
+export { loadText, textNames } from './text.ts';
+export type { Text } from './text.ts';
