@@ -182,6 +182,10 @@ describe('builders refuse', () => {
       () => cnn({ input: { positions: [4], size: 1 }, features: ['max'], outputs: 2 }),
       'cnn: features must be a list with channels of at least one convolution, got ["max"]',
     ],
+    [
+      () => cnn({ input: { positions: [4], size: 1 }, features: [2, 'max', 3], stride: [2], outputs: 2 }),
+      'cnn: stride must be a number, or one for each of 2 convolutions, got [2]',
+    ],
     [() => vgg({ depth: 12 as 11 }), 'vgg: depth must be one of 11, 13, 16, 19, got 12'],
     [
       () => resnet({ blocks: [1, 1], channels: [4] }),
@@ -206,6 +210,10 @@ describe('builders refuse', () => {
     [
       () => rnn({ cell: 'gru', steps: 3, size: 2, hidden: [], outputs: 1 }),
       'rnn: hidden must be a list of at least one size, got []',
+    ],
+    [
+      () => rnn({ cell: 'gru', nonlinearity: 'relu', steps: 3, size: 2, hidden: [4], outputs: 1 }),
+      'rnn: nonlinearity must be nothing, since the gates of a gru have their own, got "relu"',
     ],
     [
       () => deepSets({ size: 2, elements: 3, channels: [], outputs: 1 }),

@@ -10,8 +10,8 @@ export interface CnnOptions {
   readonly features: readonly (number | 'max' | 'average')[];
   /** 3 unless said otherwise. */
   readonly kernel?: number;
-  /** Of each convolution; 1 unless said otherwise. */
-  readonly stride?: number;
+  /** Of each convolution, or one for each; 1 unless said otherwise. */
+  readonly stride?: number | readonly number[];
   /** Half the kernel, rounded down, unless said otherwise. */
   readonly padding?: number;
   /** After each convolution, before its activation. */
@@ -58,15 +58,20 @@ function convolutions(layers: LayerList, options: CnnOptions): string {
   const { input, features, kernel = 3, stride = 1, norm = 'none', activation = 'relu', bias = true } = options;
   const padding = options.padding ?? Math.floor(kernel / 2);
   const axes = input.positions.length;
+  const count = features.filter((feature) => typeof feature === 'number').length;
+  if (typeof stride !== 'number' && stride.length !== count) {
+    throw new ArchitectureError('cnn', 'stride', `a number, or one for each of ${count} convolutions`, stride);
+  }
   let [value, convs, pools] = ['x', 0, 0];
   for (const feature of features) {
     if (typeof feature !== 'number') {
       value = layers.add(`pool${++pools}`, `${feature}-pool`, value, { kernel: Array<number>(axes).fill(2) });
       continue;
     }
+    const strides = typeof stride === 'number' ? stride : stride[convs]!;
     convs++;
     const after = norm === 'none' ? { activation } : {};
-    const settings = { size: feature, kernel, strides: stride, padding, bias, ...after };
+    const settings = { size: feature, kernel, strides, padding, bias, ...after };
     value = layers.add(`conv${convs}`, `conv${axes}d`, value, settings);
     if (norm === 'none') continue;
     const affine = norm === 'instance-norm' ? { affine: true } : {};

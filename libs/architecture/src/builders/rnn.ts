@@ -4,6 +4,8 @@ import { LayerList } from './layer-list.ts';
 
 export interface RnnOptions {
   readonly cell: 'rnn' | 'lstm' | 'gru';
+  /** Of an 'rnn': 'tanh' unless said otherwise. */
+  readonly nonlinearity?: 'tanh' | 'relu';
   /** Steps of the sequence. */
   readonly steps: number;
   /** Channels of a step; or words, which are embedded. */
@@ -34,6 +36,14 @@ export function rnn(options: RnnOptions): Architecture {
   if ((vocabulary === undefined) === (size === undefined)) {
     throw new ArchitectureError('rnn', 'vocabulary and size', 'one of both', { vocabulary, size });
   }
+  if (options.nonlinearity !== undefined && cell !== 'rnn') {
+    throw new ArchitectureError(
+      'rnn',
+      'nonlinearity',
+      `nothing, since the gates of a ${cell} have their own`,
+      options.nonlinearity,
+    );
+  }
   if (hidden.length === 0) throw new ArchitectureError('rnn', 'hidden', 'a list of at least one size', hidden);
   const input: InputSpec = {
     name: 'x',
@@ -47,7 +57,8 @@ export function rnn(options: RnnOptions): Architecture {
     value = layers.add('embed', 'embedding', value, { size: options.embedding ?? hidden[0] });
   }
   hidden.forEach((width, i) => {
-    const settings = { size: width, gives: i === hidden.length - 1 ? gives : 'sequence' };
+    const own = options.nonlinearity && { nonlinearity: options.nonlinearity };
+    const settings = { size: width, ...own, gives: i === hidden.length - 1 ? gives : 'sequence' };
     const name = `${cell}${i + 1}`;
     const forwards = layers.add(name, cell, value, settings);
     if (!bidirectional) {
