@@ -19,6 +19,29 @@ const cases: { readonly [kind: string]: readonly Settings[] } = {
   quadratic: [{}, { dimensions: 3, condition: 100, noise: 0.1 }],
   'image-mlp': [{}, { set: 'mnist' }, { side: 28, batch: 16 }, { set: 'mnist', side: 28, hidden: [16, 16], batch: 16 }],
   'mlp-family': [{ batch: 32 }],
+  'image-cnn': [
+    { channels: [4, 6], batch: 16 },
+    { set: 'mnist', side: 8, channels: [4], norm: 'layer-norm', pool: 'flatten', batch: 16 },
+    { side: 28, channels: [3, 4], norm: 'instance-norm', pool: 'max', activation: 'tanh', batch: 8 },
+  ],
+  'cnn-family': [{ sides: [8], batch: 16 }],
+  autoencoder: [{ batch: 16 }, { set: 'mnist', side: 8, hidden: [4], activation: 'tanh', batch: 16 }],
+  'autoencoder-family': [{ sides: [8], batch: 16 }],
+  'inr-fitting': [{}, { set: 'fashion-mnist', side: 8, hidden: [8], omega: 10, init: 'dws-siren', images: 'test' }],
+  'inr-family': [{ batch: 32 }],
+  'rnn-language': ['rnn', 'irnn', 'gru', 'lstm'].map((cell, i) => ({
+    cell,
+    embedding: 4,
+    hidden: i === 0 ? [8, 6] : [8],
+    length: 8,
+    batch: 8,
+  })),
+  'rnn-language-family': [{ embeddings: [4, 8], widths: [8, 16], lengths: [4, 8], batch: 8 }],
+  'transformer-language': [
+    { width: 8, heads: 2, length: 8, batch: 8 },
+    { width: 6, depth: 1, heads: 3, activation: 'relu', length: 4, batch: 8 },
+  ],
+  'transformer-language-family': [{ lengths: [4, 8], batch: 8 }],
 };
 
 describe('task families', () => {
@@ -85,7 +108,7 @@ describe('task families', () => {
     ['mlp-family', { widths: [3] }, 'mlp-family: widths must be two rising whole numbers ≥ 1, got [3]'],
     ['mlp-family', { activations: ['step'] }, 'mlp-family: activations must be of'],
     ['mlp-family', { sets: [] }, 'mlp-family: sets must not be empty'],
-    ['cubic', {}, "task family: kind must be one of quadratic, image-mlp, mlp-family, got 'cubic'"],
+    ['cubic', {}, 'task family: kind must be one of quadratic, image-mlp, mlp-family, image-cnn'],
   ] as readonly (readonly [string, Settings, string])[])('%s with %j is refused', (kind, settings, message) => {
     expect(() => createTaskFamily(kind, settings).sample(stream)).toThrow(message);
   });

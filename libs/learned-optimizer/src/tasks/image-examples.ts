@@ -13,6 +13,14 @@ export interface ImageExamples {
   readonly classes: number;
   /** `inputs` `[count, batch, width]` and `labels` `[count, batch]`, drawn with replacement. */
   readonly draw: (stream: RandomStream, part: Part, count: number, batch: number) => NdArrays;
+  /** Channels of a pixel. */
+  readonly channels: number;
+  /** Images in a part. */
+  readonly sizeOf: (part: Part) => number;
+  /** One image of a part, rows first, channels last. */
+  readonly image: (part: Part, index: number) => Float32Array;
+  /** Of all values of the training part around their mean; reads them. */
+  readonly variance: () => number;
 }
 
 interface Pixels {
@@ -21,6 +29,7 @@ interface Pixels {
 }
 
 const loaded = new Map<string, Pixels>();
+const variances = new Map<string, number>();
 
 /** Read at the first draw, then kept for all tasks. */
 function pixelsOf(set: string, part: 'train' | 'test', side: number): Pixels {
@@ -45,15 +54,17 @@ export function imageExamples(kind: string, set: string, side: number): ImageExa
   if (!(Number.isSafeInteger(side) && side >= 1 && side <= shape[0])) {
     throw new LearnedOptimizerError(kind, `side must be a whole number from 1 to ${shape[0]} (${set}), got ${side}`);
   }
-  const width = side * side * (shape[2] ?? 1);
+  const channels = shape[2] ?? 1;
+  const width = side * side * channels;
   const validation = Math.floor(sizes.train / 6);
   const ranges: { readonly [part in Part]: readonly [number, number] } = {
     train: [0, sizes.train - validation],
     validation: [sizes.train - validation, sizes.train],
     test: [0, sizes.test],
   };
+  const of = (part: Part) => pixelsOf(set, part === 'test' ? 'test' : 'train', side);
   const draw: ImageExamples['draw'] = (stream, part, count, batch) => {
-    const { values, labels } = pixelsOf(set, part === 'test' ? 'test' : 'train', side);
+    const { values, labels } = of(part);
     const [from, to] = ranges[part];
     const inputs = new Float32Array(count * batch * width);
     const classOf = new Int32Array(count * batch);
@@ -65,7 +76,35 @@ export function imageExamples(kind: string, set: string, side: number): ImageExa
     }
     return { inputs: ndarray(inputs, [count, batch, width]), labels: ndarray(classOf, [count, batch]) };
   };
-  return { width, classes: classes.length, draw };
+  return {
+    width,
+    classes: classes.length,
+    draw,
+    channels,
+    sizeOf: (part) => ranges[part][1] - ranges[part][0],
+    image: (part, index) => {
+      const at = (ranges[part][0] + index) * width;
+      return Float32Array.from(of(part).values.subarray(at, at + width), (value) => value / 255);
+    },
+    variance: () => {
+      const key = `${set} ${side}`;
+      const [from, to] = ranges.train;
+      const found = variances.get(key) ?? varianceOf(of('train').values.subarray(from * width, to * width)) / 255 ** 2;
+      variances.set(key, found);
+      return found;
+    },
+  };
+}
+
+/** Mean squared distance from the mean. */
+export function varianceOf(values: Float32Array | Uint8Array): number {
+  let [sum, squares] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    sum += value;
+    squares += value * value;
+  }
+  return squares / values.length - (sum / values.length) ** 2;
 }
 
 function readerOf(kind: string, set: string) {

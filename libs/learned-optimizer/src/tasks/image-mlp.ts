@@ -3,8 +3,9 @@ import { activationKinds, initializations, mlp } from '@weightspace/architecture
 import type { ActivationSpec } from '@weightspace/architecture';
 import type { RandomStream } from '@weightspace/compute';
 
-import { checkWhole, LearnedOptimizerError } from '../kinds.ts';
+import { checkWhole } from '../kinds.ts';
 import { classificationTask } from './classification.ts';
+import { checkAllKnown, checkFilled, checkKnown, logWholeOf, oneOf, wholeOf, wholeRange } from './draws.ts';
 import { imageExamples } from './image-examples.ts';
 import type { Task, TaskFamily, TaskKind } from './task.ts';
 
@@ -54,25 +55,22 @@ export function imageMlp(settings: ImageMlpSettings): TaskFamily {
  */
 export function mlpFamily(settings: MlpFamilySettings): TaskFamily {
   const { sets, side, widths, depths, activations, inits, batch } = settings;
-  const [narrow, wide] = rangeOf('widths', widths);
-  const [shallow, deep] = rangeOf('depths', depths);
+  const kind = 'mlp-family';
+  const [widthRange, depthRange] = [wholeRange(kind, 'widths', widths), wholeRange(kind, 'depths', depths)];
   // All that can be drawn is tried, so that a wrong name is told now.
-  for (const set of sets) imageExamples('mlp-family', set, side);
-  for (const activation of activations) known('activations', activation, activationKinds());
-  for (const init of inits) known('inits', init, initializations());
-  for (const [name, list] of Object.entries({ sets, activations, inits })) {
-    if (list.length === 0) throw new LearnedOptimizerError('mlp-family', `${name} must not be empty`);
-  }
+  checkFilled(kind, 'sets', sets);
+  for (const set of sets) imageExamples(kind, set, side);
+  checkAllKnown(kind, 'activations', activations, activationKinds());
+  checkAllKnown(kind, 'inits', inits, initializations());
   const sample = (stream: RandomStream): Task => {
-    const one = <T>(list: readonly T[]): T => list[stream.integer(list.length)]!;
-    const width = Math.min(wide, Math.floor(narrow * ((wide + 1) / narrow) ** stream.next()));
-    const depth = shallow + stream.integer(deep - shallow + 1);
-    return imageMlpTask('mlp-family', {
-      set: one(sets),
+    const width = logWholeOf(stream, widthRange);
+    const depth = wholeOf(stream, depthRange);
+    return imageMlpTask(kind, {
+      set: oneOf(stream, sets),
       side,
       hidden: Array<number>(depth).fill(width),
-      activation: one(activations),
-      init: one(inits),
+      activation: oneOf(stream, activations),
+      init: oneOf(stream, inits),
       batch,
     });
   };
@@ -83,8 +81,8 @@ function imageMlpTask(kind: string, settings: ImageMlpSettings): Task {
   const { set, side, hidden, activation, init, batch } = settings;
   hidden.forEach((size, i) => checkWhole(kind, `hidden[${i}]`, size));
   checkWhole(kind, 'batch', batch);
-  known('activation', activation, activationKinds(), kind);
-  known('init', init, initializations(), kind);
+  checkKnown(kind, 'activation', activation, activationKinds());
+  checkKnown(kind, 'init', init, initializations());
   const examples = imageExamples(kind, set, side);
   const { width, classes, draw } = examples;
   const sizes = [width, ...hidden, classes];
@@ -96,20 +94,6 @@ function imageMlpTask(kind: string, settings: ImageMlpSettings): Task {
     init,
     batch: (stream, part, count) => draw(stream, part, count, batch),
   });
-}
-
-function known(setting: string, name: string, names: readonly string[], kind = 'mlp-family'): void {
-  if (names.includes(name)) return;
-  throw new LearnedOptimizerError(kind, `${setting} must be of ${names.join(', ')}, got '${name}'`);
-}
-
-function rangeOf(name: string, range: readonly number[]): readonly [number, number] {
-  const [low, high] = range as [number, number];
-  if (range.length === 2 && range.every(Number.isSafeInteger) && 1 <= low && low <= high) return [low, high];
-  throw new LearnedOptimizerError(
-    'mlp-family',
-    `${name} must be two rising whole numbers ≥ 1, got [${range.join(', ')}]`,
-  );
 }
 
 export const imageMlpKind: TaskKind<ImageMlpSettings> = {
