@@ -48,3 +48,15 @@ export type { HorizonRange } from './unroll/horizon.ts';
 export type { UnrollState } from './unroll/unroll-state.ts';
 export { metaTrain, outerDefaults } from './meta-training/meta-train.ts';
 export type { MetaPoint, MetaResult, MetaTraining, OuterSettings } from './meta-training/meta-train.ts';
+export { trainInner } from './inner-training/train-inner.ts';
+export type { InnerTraining } from './inner-training/train-inner.ts';
+export {
+  curvesOfCopy,
+  divergedShare,
+  evaluationMeans,
+  packCurves,
+  unpackCurves,
+} from './inner-training/inner-curves.ts';
+export type { CurvesDescription, InnerCurves } from './inner-training/inner-curves.ts';
+export { bestRate, copied, envelopeOf, envelopeRates, speedUp, trainRates } from './inner-training/rate-envelope.ts';
+export type { RateEnvelope, RateTraining, SpeedUp } from './inner-training/rate-envelope.ts';
