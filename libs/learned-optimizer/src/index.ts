@@ -1,5 +1,6 @@
 import './estimators/estimators.ts';
 import './optimizers/optimizers.ts';
+import './tasks/augmentations.ts';
 import './tasks/families.ts';
 
 export { LearnedOptimizerError } from './kinds.ts';
@@ -12,6 +13,8 @@ export { imageExamples } from './tasks/image-examples.ts';
 export type { ImageExamples } from './tasks/image-examples.ts';
 export { checkTask } from './tasks/check-task.ts';
 export type { TaskCheckOptions, TaskReport } from './tasks/check-task.ts';
+export { augmentationKinds, augmentFamily, registerAugmentation } from './tasks/augmentation.ts';
+export type { AugmentationKind } from './tasks/augmentation.ts';
 export { autoencoderFamily, autoencoders } from './tasks/autoencoder.ts';
 export type { AutoencoderFamilySettings, AutoencoderSettings } from './tasks/autoencoder.ts';
 export { cnnFamily, imageCnn } from './tasks/image-cnn.ts';
@@ -42,6 +45,7 @@ export { baselineKind, learnableKind } from './optimizers/rule.ts';
 export type { Hyperparameter, Rule } from './optimizers/rule.ts';
 export { createEstimator, estimatorKinds, registerEstimator } from './estimators/estimator.ts';
 export type { Estimate, EstimatorKind, EstimatorState, GradientEstimator } from './estimators/estimator.ts';
+export { delayed } from './unroll/delayed.ts';
 export { truncatedStep } from './unroll/truncated-step.ts';
 export type { TruncatedStep, Truncation, TruncationSettings } from './unroll/truncated-step.ts';
 export type { HorizonRange } from './unroll/horizon.ts';

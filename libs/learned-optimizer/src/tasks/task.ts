@@ -25,6 +25,8 @@ export interface Task {
   readonly loss: (params: Tensors, batch: Tensors) => Tensor;
   /** To a scale that tasks share; never falls where the loss rises, and is finite for anything, NaN too. @returns shape `[N]` */
   readonly normalize: (loss: Tensor) => Tensor;
+  /** Steps by which gradients reach an optimizer late; 0 when absent. Whoever trains sees to it, as `truncatedStep` does. */
+  readonly gradientDelay?: number;
   /** Other measures of the same data, e.g. `accuracy`; shape `[N]` each. */
   readonly metrics?: (params: Tensors, batch: Tensors) => Record<string, Tensor>;
 }

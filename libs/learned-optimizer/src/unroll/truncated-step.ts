@@ -5,6 +5,7 @@ import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightsp
 import { checkWhole, LearnedOptimizerError } from '../kinds.ts';
 import type { LearnedOptimizer } from '../optimizers/learned-optimizer.ts';
 import type { Task } from '../tasks/task.ts';
+import { delayed } from './delayed.ts';
 import { drawFirstHorizon, drawHorizon } from './horizon.ts';
 import type { HorizonRange } from './horizon.ts';
 import { filled, overwriteRows, repeated } from './unroll-state.ts';
@@ -78,10 +79,12 @@ interface Steps extends Networks {
 }
 
 /**
+ * @param prompt gets its gradients late where the task has them come so
  * @param given `stepsPerCall` in one graph saves what a call costs, in several the time to build them
  * @throws {LearnedOptimizerError} on settings that aren't possible
  */
-export function truncatedStep(task: Task, optimizer: LearnedOptimizer, given: TruncationSettings): TruncatedStep {
+export function truncatedStep(task: Task, prompt: LearnedOptimizer, given: TruncationSettings): TruncatedStep {
+  const optimizer = delayed(prompt, task.gradientDelay ?? 0);
   const settings = checked({ stepsPerCall: given.length, threads: 1, ...given });
   const { tasks, length, horizon, stepsPerCall, threads } = settings;
   const unrolled =
