@@ -64,3 +64,9 @@ export {
 export type { CurvesDescription, InnerCurves } from './inner-training/inner-curves.ts';
 export { bestRate, copied, envelopeOf, envelopeRates, speedUp, trainRates } from './inner-training/rate-envelope.ts';
 export type { RateEnvelope, RateTraining, SpeedUp } from './inner-training/rate-envelope.ts';
+export { loadOptimizer, SavedOptimizerError, saveOptimizer } from './saved/saved-optimizer.ts';
+export type { Provenance, SavedOptimizer, TrainedOptimizer } from './saved/saved-optimizer.ts';
+export { trainingOptimizer } from './saved/training-optimizer.ts';
+export type { TrainingOptimizerOptions } from './saved/training-optimizer.ts';
+export { exportUpdate } from './saved/export-update.ts';
+export type { ExportedUpdate } from './saved/export-update.ts';

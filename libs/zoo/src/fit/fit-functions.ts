@@ -12,17 +12,19 @@ import {
   tf,
   valueAndGrads,
 } from '@weightspace/compute';
-import type { NdArray, NdArrays, Schedule, Tensor, Tensors } from '@weightspace/compute';
+import type { NdArray, NdArrays, Optimizer, Schedule, Tensor, Tensors } from '@weightspace/compute';
 
 /** Networks that one graph fits. */
 const GROUP = 8;
 
 export interface FunctionFit {
   readonly steps: number;
-  /** Rate of Adam by step. */
+  /** Rate of the optimizer by step. */
   readonly rate: Schedule;
   readonly beta1?: number;
   readonly beta2?: number;
+  /** In the place of Adam, on stacks `[N, …shape]`. */
+  readonly optimizer?: Optimizer;
   readonly threads?: number;
   /** Called after each finished group with the number of networks done. */
   readonly onProgress?: (done: number) => void;
@@ -36,7 +38,7 @@ export interface FunctionFitResult {
 }
 
 /**
- * Fits one network to each function by Adam on the mean squared error over all points.
+ * Fits one network to each function by Adam (or another optimizer) on the mean squared error over all points.
  *
  * A network's result depends on its function, its start and the settings alone, not on who else is there.
  *
@@ -64,7 +66,7 @@ export async function fitFunctions(
       remedy,
     );
   }
-  const optimizer = adam({ beta1: settings.beta1 ?? 0.9, beta2: settings.beta2 ?? 0.999 });
+  const optimizer = settings.optimizer ?? adam({ beta1: settings.beta1 ?? 0.9, beta2: settings.beta2 ?? 0.999 });
   const errors = (p: Tensors, x: Tensor, y: Tensor): Tensor =>
     tf.mean(tf.squaredDifference(forwardStacked(architecture, p, x), y), [1, 2]);
   const options = { recycle: true, ...(settings.threads === undefined ? {} : { threads: settings.threads }) };
