@@ -141,12 +141,11 @@ describe('losses and measures', () => {
     }
   });
 
-  test('autoencoder: a constant answer costs log 10, normalized, and the cut is half as much more', async () => {
+  test('autoencoder: the answer ½ costs log 10, normalized, and the cut is half as much more', async () => {
     const task = sample('autoencoder', { set: 'mnist', side: 14, hidden: [1], batch: 512 });
     const { targets } = task.batch(stream.split('batch'), 'train', 4);
     const values = Float32Array.from(targets!.data);
-    const mean = values.reduce((a, b) => a + b, 0) / values.length;
-    const error = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    const error = values.reduce((sum, value) => sum + (value - 0.5) ** 2, 0) / values.length;
     const given = { loss: ndarray([error, 0, 1, NaN], [4]) };
     const { data } = await run((p) => task.normalize(p['loss']!), given, {});
     expect(data[0]! / Math.log(10)).toBeCloseTo(1, 1);
@@ -154,6 +153,17 @@ describe('losses and measures', () => {
     expect(data[2]).toBeCloseTo(1.5 * Math.log(10), 5);
     expect(data[3]).toBeCloseTo(1.5 * Math.log(10), 5);
   });
+
+  test.each(['image-cnn', 'autoencoder', 'inr-fitting', 'rnn-language', 'transformer-language'])(
+    '%s: a start is not at the cut, where nothing would be learned',
+    async (kind) => {
+      const task = sample(kind, { batch: 16 });
+      const given = [task.initialize(stream.split('start'), 2), task.batch(stream.split('batch'), 'train', 2)] as const;
+      const { data } = await run((p, b) => task.normalize(task.loss(p, b)), ...given);
+      const cut = 1.5 * Math.log(kind.endsWith('language') ? 256 : 10);
+      for (const loss of data) expect(loss).toBeLessThan(0.95 * cut);
+    },
+  );
 
   test('an irnn starts with the identity and no bias', () => {
     const task = sample('rnn-language', { cell: 'irnn', hidden: [3, 2] });

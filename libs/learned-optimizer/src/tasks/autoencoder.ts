@@ -88,7 +88,7 @@ function autoencoderTask(kind: string, settings: AutoencoderSettings): Task {
   checkWhole(kind, 'batch', batch);
   checkKnown(kind, 'activation', activation, activationKinds());
   checkKnown(kind, 'init', init, initializations());
-  const { width, draw, variance } = imageExamples(kind, set, side);
+  const { width, draw, fromHalf } = imageExamples(kind, set, side);
   const sizes = [width, ...hidden, width];
   return reconstructionTask({
     name: `${set} ${side}×${side}, ${activation} autoencoder ${sizes.join('-')}, ${init}, batch ${batch}`,
@@ -98,7 +98,7 @@ function autoencoderTask(kind: string, settings: AutoencoderSettings): Task {
       outputActivation: 'sigmoid',
     }),
     init,
-    variance,
+    fromHalf,
     batch: (stream, part, count) => {
       const { inputs } = draw(stream, part, count, batch);
       return { inputs: inputs!, targets: inputs! };

@@ -19,8 +19,8 @@ export interface ImageExamples {
   readonly sizeOf: (part: Part) => number;
   /** One image of a part, rows first, channels last. */
   readonly image: (part: Part, index: number) => Float32Array;
-  /** Of all values of the training part around their mean; reads them. */
-  readonly variance: () => number;
+  /** Mean squared distance from ½ of all values of the training part, which it reads. */
+  readonly fromHalf: () => number;
 }
 
 interface Pixels {
@@ -29,7 +29,7 @@ interface Pixels {
 }
 
 const loaded = new Map<string, Pixels>();
-const variances = new Map<string, number>();
+const distances = new Map<string, number>();
 
 /** Read at the first draw, then kept for all tasks. */
 function pixelsOf(set: string, part: 'train' | 'test', side: number): Pixels {
@@ -86,25 +86,21 @@ export function imageExamples(kind: string, set: string, side: number): ImageExa
       const at = (ranges[part][0] + index) * width;
       return Float32Array.from(of(part).values.subarray(at, at + width), (value) => value / 255);
     },
-    variance: () => {
+    fromHalf: () => {
       const key = `${set} ${side}`;
       const [from, to] = ranges.train;
-      const found = variances.get(key) ?? varianceOf(of('train').values.subarray(from * width, to * width)) / 255 ** 2;
-      variances.set(key, found);
+      const found = distances.get(key) ?? squaresFromHalf(of('train').values.subarray(from * width, to * width), 255);
+      distances.set(key, found);
       return found;
     },
   };
 }
 
-/** Mean squared distance from the mean. */
-export function varianceOf(values: Float32Array | Uint8Array): number {
-  let [sum, squares] = [0, 0];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    sum += value;
-    squares += value * value;
-  }
-  return squares / values.length - (sum / values.length) ** 2;
+/** Mean squared distance from ½ of values / `white`. */
+export function squaresFromHalf(values: Float32Array | Uint8Array, white = 1): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i]! / white - 0.5) ** 2;
+  return sum / values.length;
 }
 
 function readerOf(kind: string, set: string) {

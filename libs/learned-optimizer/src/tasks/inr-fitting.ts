@@ -15,7 +15,7 @@ import {
   wholeOf,
   wholeRange,
 } from './draws.ts';
-import { imageExamples, varianceOf } from './image-examples.ts';
+import { imageExamples, squaresFromHalf } from './image-examples.ts';
 import type { ImageExamples } from './image-examples.ts';
 import { reconstructionTask } from './reconstruction.ts';
 import type { Part, Task, TaskFamily, TaskKind } from './task.ts';
@@ -126,7 +126,7 @@ function inrTask(examples: ImageExamples, settings: InrFittingSettings, stream: 
     // As much as the published zoos: outputs start around the middle of the range.
     architecture: siren({ sizes, omega, outputOffset: 0.5 }),
     init,
-    variance: () => varianceOf(values),
+    fromHalf: () => squaresFromHalf(values),
     batch: (draws, of, count): NdArrays => {
       const inputs = new Float32Array(count * batch * 2);
       const targets = new Float32Array(count * batch * channels);

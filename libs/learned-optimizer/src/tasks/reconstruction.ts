@@ -13,8 +13,8 @@ export interface ReconstructionOptions {
   readonly architecture: Architecture;
   /** Name of an initialization of libs/architecture. */
   readonly init: string;
-  /** Variance of the values: the loss of not knowing anything but their mean. */
-  readonly variance: () => number;
+  /** Mean squared distance of the values from ½: about the loss of a network at its start. */
+  readonly fromHalf: () => number;
   /** Gives `inputs` `[N, B, …]` and `targets` `[N, B, …]`, values from 0 to 1. */
   readonly batch: Task['batch'];
 }
@@ -22,11 +22,11 @@ export interface ReconstructionOptions {
 /**
  * Mean squared error of values from 0 to 1.
  *
- * Normalized losses are log 10 · loss / variance, so that a constant answer costs what a blind guess at ten classes does, and are
+ * Normalized losses are log 10 · loss / (the loss of answering ½), so that this costs what a blind guess at ten classes does, and are
  * cut at 1.5 · log 10, also for NaN. `psnr` is −10 log₁₀ of the error, in decibels; it is cut at 100.
  * Source: learned_optimization's `ImageMLPAE` tasks. Departs: theirs are cut at 1 and not scaled.
  */
-export function reconstructionTask({ name, architecture, init, variance, batch }: ReconstructionOptions): Task {
+export function reconstructionTask({ name, architecture, init, fromHalf, batch }: ReconstructionOptions): Task {
   const loss = (params: Tensors, { inputs, targets }: Tensors): Tensor =>
     meanOfEach(tf.square(tf.sub(forwardStacked(architecture, params, inputs!), targets!)));
   return {
@@ -36,8 +36,8 @@ export function reconstructionTask({ name, architecture, init, variance, batch }
     batch,
     loss,
     normalize: (error) => {
-      // Of a picture of one grey value the variance is 0.
-      const unit = Math.log(10) / Math.max(variance(), 1e-4);
+      // Of a picture that is ½ everywhere the distance is 0.
+      const unit = Math.log(10) / Math.max(fromHalf(), 1e-4);
       return clipped(tf.mul(error, unit), 1.5 * Math.log(10));
     },
     metrics: (params, data) => {
