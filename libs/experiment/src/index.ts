@@ -2,6 +2,7 @@ export { runExperiment } from './cli/run-experiment.ts';
 export type { Surroundings } from './cli/run-experiment.ts';
 export { newestRun, runCommand } from './cli/project-command.ts';
 export type { ProjectCommand } from './cli/project-command.ts';
+export { reproduceCommand } from './cli/reproduce.ts';
 export { wholeNumber } from './cli/options.ts';
 export { defineExperiment } from './experiment.ts';
 export type { Config, Experiment, Overrides, RunResult, Widened } from './experiment.ts';

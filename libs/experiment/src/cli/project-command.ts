@@ -56,16 +56,16 @@ ${examples.map((more) => `  npx nx run ${name} ${more}`.trimEnd()).join('\n')}
 Exit codes: 0 done, 1 failed, 2 wrong usage.`;
 
 /**
- * Folder of an experiment's newest run that has left a file, e.g. the trained model. The experiment is that of the target
- * `<experiment>:train`.
+ * Folder of an experiment's newest run that has left a file, e.g. the trained model.
  *
  * @param file its name in the run's folder
+ * @param target that makes such runs
  * @throws {UsageError} when there is none
  */
-export function newestRun(experiment: string, file: string, runs = 'runs'): string {
+export function newestRun(experiment: string, file: string, runs = 'runs', target = `${experiment}:train`): string {
   const newest = listRuns(runs, experiment).find(({ path }) => existsSync(join(path, file)));
   if (newest !== undefined) return join(runs, basename(newest.path));
   throw new UsageError(
-    `${runs}: expected a finished run of ${experiment}:train, found none; train first, or name one with --run`,
+    `${runs}: expected a finished run of ${target}, found none; train first, or name one with --run`,
   );
 }
