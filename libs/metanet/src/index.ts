@@ -60,7 +60,7 @@ export type { NftEncoder, NftEncoderSettings } from './families/nft/nft-encoder.
 export { npAttention, npAttentionParameters } from './families/nft/np-attention.ts';
 export { attention } from './layers/attention.ts';
 export { channelDropout, channelDropoutNoise } from './layers/channel-dropout.ts';
-export { denseParameters, dense, project } from './layers/dense.ts';
+export { addBias, denseParameters, dense, project, projectAndAdd } from './layers/dense.ts';
 export {
   fold,
   fourierFeatures,
@@ -79,7 +79,8 @@ export type { Layout, Permutable, TensorLayout } from './blocks/layout.ts';
 export { EDGE_ATTRIBUTES, KNOWN_IDS, NODE_ATTRIBUTES } from './graph/attributes.ts';
 export type { EdgeAttribute, NodeAttribute } from './graph/attributes.ts';
 export { blockOps } from './graph/block-ops.ts';
-export { columnsOf } from './graph/columns.ts';
+export { columnsOf, edgeColumns, nodeColumns } from './graph/columns.ts';
+export { viewTensor } from './graph/block-values.ts';
 export type { Columns } from './graph/columns.ts';
 export { edgeOps } from './graph/edge-ops.ts';
 export { edgeTemplate } from './graph/edge-template.ts';
@@ -117,7 +118,7 @@ export { fractionMask } from './families/ng/dropout.ts';
 export { ngGnn } from './families/ng/ng-gnn.ts';
 export { ngT } from './families/ng/ng-t.ts';
 export { densePairs, edgesOfPairs } from './families/ng/pairs.ts';
-export { edgeUpdateParameters, pna, pnaParameters, updatePnaEdges } from './families/ng/pna.ts';
+export { edgeUpdateParameters, pna, pnaParameters, silu, updatePnaEdges } from './families/ng/pna.ts';
 export { relationalAttention, relationalAttentionParameters } from './families/ng/relational-attention.ts';
 export { relationalLayerParameters, updateEdges, updateNodes } from './families/ng/relational-layer.ts';
 export { nfnEditing, nfnHnp, nfnNp } from './families/nfn/nfn.ts';

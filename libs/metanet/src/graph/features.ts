@@ -39,8 +39,8 @@ export interface LinearFeatures {
 /** The map to `weight_de` and `bias_e` from what comes before the first map. */
 function composed({ map }: LinearFeatures, weight_de: Tensor, bias_e: Tensor) {
   if (!map) return { weight: weight_de, bias: bias_e };
-  const moved = tf.matMul(tf.reshape(map.bias, [1, -1]), weight_de);
-  return { weight: tf.matMul(map.weight, weight_de), bias: tf.add(tf.reshape(moved, [-1]), bias_e) as Tensor };
+  const moved = tf.matMul(tf.expandDims(map.bias, -2), weight_de);
+  return { weight: tf.matMul(map.weight, weight_de), bias: tf.add(tf.reshape(moved, bias_e.shape), bias_e) as Tensor };
 }
 
 /** x · weight + bias, for every part. */

@@ -2,7 +2,7 @@
 import { ndarray, tf, zeros } from '@weightspace/compute';
 import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
-import { project } from './dense.ts';
+import { addBias, project } from './dense.ts';
 import type { Layout, TensorLayout } from '../blocks/layout.ts';
 
 /** Parts of the output that one product gives: which tensors, and how many channels of each. */
@@ -126,6 +126,7 @@ function blockMatrix(
  *
  * Letters: B batch, C channels in, D channels out.
  *
+ * @param params may be copies: see `project`
  * @param x features by parameter; shape `[B, …permutable axes, folded · C]`
  * @returns features by parameter; shape `[B, …permutable axes, folded · D]`
  * Symmetry: equivariant to permutations of every space of the layout.
@@ -141,7 +142,7 @@ export function equivariantLinear(params: Tensors, name: string, layout: Layout,
     layout.tensors.map((t) => means.get(t)!.global),
     1,
   );
-  const ofAll = tf.add(project(globals, params[`${name}.global.weight`]!), params[`${name}.bias`]!);
+  const ofAll = addBias(project(globals, params[`${name}.global.weight`]!), params[`${name}.bias`]!);
   const base = splitChannels(ofAll, layout.tensors);
   const bySpace = new Map(
     [...plan.bySpace].map(([space, tensors]) => {

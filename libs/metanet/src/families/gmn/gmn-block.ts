@@ -5,7 +5,7 @@ import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compu
 import { addFeatures, combine, projectFeatures } from '../../graph/features.ts';
 import type { Features } from '../../graph/features.ts';
 import type { GraphOps } from '../../graph/graph-ops.ts';
-import { constantParameter, dense, denseParameters } from '../../layers/dense.ts';
+import { addBias, constantParameter, dense, denseParameters } from '../../layers/dense.ts';
 import { normalize } from '../../layers/norms.ts';
 import { attentionParameters, attentionUpdate } from './sparse-attention.ts';
 
@@ -78,6 +78,7 @@ export function blockNoise(
  *
  * Letters: B networks, C channels.
  *
+ * @param params may be copies, with messages: see `project`
  * @param last nodes stay as they are
  * Symmetry: equivariant.
  * Source: Lim et al. 2024, arXiv:2312.04501, section 3 and appendix C; its public code's blocks (after Peebles and Xie 2023,
@@ -97,9 +98,9 @@ export function gmnBlock(
   const normed: Normed = {
     nodes: combine((v) => normalize(v, 'variance'), x.nodes),
     edges: combine((v) => normalize(v, 'variance'), x.edges),
-    weight: (end, weight) => tf.mul(tf.reshape(params[`${name}.${end}.gain`]!, [-1, 1]), weight),
+    weight: (end, weight) => tf.mul(tf.expandDims(params[`${name}.${end}.gain`]!, -1), weight),
     shift: (end, weight) =>
-      tf.reshape(tf.matMul(tf.reshape(params[`${name}.${end}.shift`]!, [1, -1]), weight as never), [-1]),
+      tf.squeeze(tf.matMul(tf.expandDims(params[`${name}.${end}.shift`]!, -2), weight as never), [-2]),
   };
   const update = settings.layer === 'attention' ? attentionUpdate : messageUpdate;
   const updated = update(params, name, ops, normed, settings, last);
@@ -136,7 +137,10 @@ function messageUpdate(
   { width: d }: BlockSettings,
   last: boolean,
 ): { readonly edges: Features; readonly nodes?: Features } {
-  const part = (layer: string, i: number): Tensor => tf.slice(params[`${name}.${layer}.weight`]!, [i * d, 0], [d, d]);
+  const part = (layer: string, i: number): Tensor => {
+    const whole = params[`${name}.${layer}.weight`]!;
+    return tf.split(whole, whole.shape.at(-2)! / d, whole.rank - 2)[i]!;
+  };
   const [ofSource, ofTarget, ofEdge] = [0, 1, 2].map((i) => part('update.edge', i)) as [Tensor, Tensor, Tensor];
   const biases = tf.addN([
     params[`${name}.update.edge.bias`]!,
@@ -144,7 +148,7 @@ function messageUpdate(
     shift('node', ofTarget),
     shift('edge', ofEdge),
   ]) as Tensor;
-  const atTarget = combine((v) => tf.add(v, biases), projectFeatures(nodes, weight('node', ofTarget)));
+  const atTarget = combine((v) => addBias(v, biases), projectFeatures(nodes, weight('node', ofTarget)));
   const newEdges = combine(
     (v) => tf.relu(v),
     addFeatures(
@@ -156,7 +160,7 @@ function messageUpdate(
   if (last) return { edges: newEdges };
   const [fromNode, fromEdge] = [part('message', 0), part('message', 1)];
   const bias = tf.add(params[`${name}.message.bias`]!, shift('node', fromNode));
-  const sent = combine((v) => tf.add(v, bias), projectFeatures(nodes, weight('node', fromNode)));
+  const sent = combine((v) => addBias(v, bias), projectFeatures(nodes, weight('node', fromNode)));
   const messages = combine((v) => tf.relu(v), addFeatures(ops.toSource(sent), projectFeatures(newEdges, fromEdge)));
   const [own, received] = [part('update.node', 0), part('update.node', 1)];
   const nodeBias = tf.add(params[`${name}.update.node.bias`]!, shift('node', own));
@@ -164,5 +168,5 @@ function messageUpdate(
     projectFeatures(nodes, weight('node', own)),
     projectFeatures(ops.aggregate(messages, 'mean'), received),
   );
-  return { edges: newEdges, nodes: combine((v) => tf.relu(tf.add(v, nodeBias)), sum) };
+  return { edges: newEdges, nodes: combine((v) => tf.relu(addBias(v, nodeBias)), sum) };
 }

@@ -30,6 +30,7 @@ export const pnaParameters = (name: string, channels: number, stream: RandomStre
  * Lin[x_i, x_j] is A x_i + B x_j, computed once for each node. The map of what is amplified is multiplied by the amplification
  * after it, which is a number for each node.
  *
+ * @param params may be copies: see `project`
  * @param e edges, before a linear map if they end with one
  * @param logDegree d, the mean of log(degree + 1) over nodes of the training networks; shape `[1, 1]`
  * Symmetry: equivariant to permutations of nodes.
@@ -46,11 +47,15 @@ export function pna(
   e: LinearFeatures,
   logDegree: Tensor,
 ): Features {
-  const C = params[`${name}.out.weight`]!.shape[0]!;
-  const half = (part: string, axis: number) => tf.split(params[`${name}.${part}`]!, 2, axis) as [Tensor, Tensor];
+  const C = params[`${name}.out.bias`]!.shape.at(-1)!;
+  // Axes are counted from the last, since parameters may be copies.
+  const half = (part: string, axis: 1 | 2): [Tensor, Tensor] => {
+    const whole = params[`${name}.${part}`]!;
+    return tf.split(whole, 2, whole.rank - axis) as [Tensor, Tensor];
+  };
   const [scaleWeight, shiftWeight] = half('modulation.weight', 1);
-  const [scaleBias, shiftBias] = half('modulation.bias', 0);
-  const [ofTarget, ofSource] = half('message.weight', 0);
+  const [scaleBias, shiftBias] = half('modulation.bias', 1);
+  const [ofTarget, ofSource] = half('message.weight', 2);
   const bias = params[`${name}.message.bias`]!;
   const message = combine(
     (i, j, scale, shift) => tf.add(tf.mul(tf.add(i, j), scale), shift),
@@ -60,11 +65,8 @@ export function pna(
     projectLinear(e, shiftWeight, shiftBias),
   );
   const all = ops.summarize(message);
-  const [ofNode, plain, amplified] = tf.split(params[`${name}.mix.weight`]!, [C, 4 * C, 4 * C], 0) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
+  const mix = params[`${name}.mix.weight`]!;
+  const [ofNode, plain, amplified] = tf.split(mix, [C, 4 * C, 4 * C], mix.rank - 2) as [Tensor, Tensor, Tensor];
   const amplification = combine((d) => tf.div(tf.log(tf.add(d, 1)), logDegree) as Tensor, ops.degrees());
   const mixed = addFeatures(
     combine((own) => projectAndAdd(own, ofNode, params[`${name}.mix.bias`]!), x),

@@ -2,7 +2,7 @@
 import { ndarray, tf } from '@weightspace/compute';
 import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
-import { project } from '../../layers/dense.ts';
+import { addBias, project } from '../../layers/dense.ts';
 import { assemble } from './assemble.ts';
 import { isWhole, widthOf } from './plan.ts';
 import type { Hub, IndexedTensor, Plan, Reading } from './plan.ts';
@@ -107,6 +107,7 @@ function scaledColumns(
  *
  * Letters: B batch, C channels in, D channels out.
  *
+ * @param params may be copies: see `project`
  * @param x features by tensor; shape `[B, …sizes, folded · C]`
  * @returns features by tensor; shape `[B, …sizes, folded · D]`
  * Symmetry: equivariant to every permutation of every space; within other spaces, to one for each member of those.
@@ -128,7 +129,7 @@ export function universalLinear(params: Tensors, name: string, plan: Plan, x: Te
     const full = params[`${prefix}.weight`];
     const all = read(hub.sources);
     const y = full ? project(all, full) : project(project(all, params[`${prefix}.in`]!), params[`${prefix}.out`]!);
-    const withBias = hub.indices.length === 0 ? (tf.add(y, params[`${name}.bias`]!) as Tensor) : y;
+    const withBias = hub.indices.length === 0 ? addBias(y, params[`${name}.bias`]!) : y;
     splitChannels(withBias, hub.targets).forEach((value, i) => values.set(hub.targets[i]!, value));
     if (full) continue;
     for (const { tensor, sources, target } of ownOf(hub)) {
