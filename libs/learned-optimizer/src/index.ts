@@ -43,6 +43,19 @@ export type { LearnedOptimizer, NetworkUpdate, OptimizerKind, UpdateContext } fr
 export { beside, networksIn, perNetwork } from './optimizers/per-network.ts';
 export { baselineKind, learnableKind } from './optimizers/rule.ts';
 export type { Hyperparameter, Rule } from './optimizers/rule.ts';
+export { structuredKind } from './structured/structured-optimizer.ts';
+export type { CommonSettings } from './structured/structured-optimizer.ts';
+export type { ElementFeatures, ElementMap, ElementMapFamily, MapOptions } from './structured/element-map.ts';
+export {
+  elementGraph,
+  graphOutputParameters,
+  graphOutputs,
+  graphParameters,
+  graphValues,
+} from './structured/graph-features.ts';
+export type { ElementGraph, GraphValues } from './structured/graph-features.ts';
+export { hybridMap } from './structured/hybrid-map.ts';
+export { sparseRound, sparseRoundParameters } from './structured/ng-t-map.ts';
 export { createEstimator, estimatorKinds, registerEstimator } from './estimators/estimator.ts';
 export type { Estimate, EstimatorKind, EstimatorState, GradientEstimator } from './estimators/estimator.ts';
 export { delayed } from './unroll/delayed.ts';

@@ -15,6 +15,7 @@ import { describe, expect, test } from 'vitest';
 
 import * as oracles from './oracles.ts';
 import type { Oracle } from './oracles.ts';
+import { structuredKinds } from './structured-kinds.ts';
 
 const stream = RandomStream.fromSeed(3);
 const net = mlp({ sizes: [5, 4, 3] });
@@ -88,7 +89,7 @@ const learned = { 'mlp-lopt': oracles.mlpLopt, 'adafac-mlp-lopt': oracles.adafac
 describe('optimizers', () => {
   test('are all tested here', () => {
     const known = Object.keys(rules).flatMap((kind) => [kind, `learnable-${kind}`]);
-    expect(optimizerKinds().map(({ kind }) => kind)).toEqual([...known, ...Object.keys(learned)]);
+    expect(optimizerKinds().map(({ kind }) => kind)).toEqual([...known, ...Object.keys(learned), ...structuredKinds]);
   });
 
   test.each(Object.keys(rules))('%s gives what a slow loop gives', async (kind) => {
@@ -175,6 +176,7 @@ const architectures = {
 describe('checkOptimizer', () => {
   const cases = Object.entries(architectures).flatMap(([name, architecture]) =>
     optimizerKinds()
+      .filter(({ kind }) => !structuredKinds.includes(kind))
       .filter(({ kind }) => name === 'mlp' || ['learnable-adafactor', 'mlp-lopt', 'adafac-mlp-lopt'].includes(kind))
       .map(({ kind }) => [kind, name, architecture] as const),
   );
