@@ -2,13 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { initialize, mlp } from '@weightspace/architecture';
-import { ndarray, RandomStream, sameBits } from '@weightspace/compute';
-import { runExperiment } from '@weightspace/experiment';
+import { loadSafetensors, ndarray, RandomStream, sameBits } from '@weightspace/compute';
+import { runCommand, runExperiment } from '@weightspace/experiment';
 import { onlyRun, readJson, runHere, temporaryFolder } from '@weightspace/experiment/testing';
 import type { Ended } from '@weightspace/experiment/testing';
 import { loadOptimizer, saveOptimizer, trainingOptimizer } from '@weightspace/learned-optimizer';
 import {
   evaluation,
+  exportCommand,
   learnedKinds,
   metaTraining,
   transfer,
@@ -191,6 +192,27 @@ describe('transfer', () => {
   });
 });
 
+describe('export', () => {
+  const call = (...args: string[]) => runHere((streams) => runCommand(exportCommand, args, streams));
+  test('writes a model, its contract and the first state', async () => {
+    const stem = join(folder, 'exported', 'update');
+    const settings = '{"set":"mnist","side":4,"hidden":[5]}';
+    const { code, stdout, stderr } = await call(trained(), '--settings', settings, '--out', `${stem}.onnx`);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/update.onnx: update of adafac-mlp-lopt for relu mlp 16-5-10, \d+ inputs/);
+    const contract = readJson<{ inputs: { name: string; shape: number[] }[]; outputs: string[] }>(`${stem}.json`);
+    const state = loadSafetensors(`${stem}.safetensors`);
+    expect(contract.inputs).toContainEqual({ name: 'in.0.grads.layer1.weight', type: 'float32', shape: [5, 16] });
+    for (const name of Object.keys(state)) expect(contract.outputs).toContain(`out.state.${name}`);
+    expect(readFileSync(`${stem}.onnx`).length).toBeGreaterThan(1000);
+  });
+  test('says what is wrong', async () => {
+    const { code, stderr } = await call(trained(), '--settings', '{');
+    expect(stderr).toContain('--settings: must be JSON, got {');
+    expect(code).toBe(2);
+  });
+});
+
 test('a trained optimizer fits networks to functions in libs/zoo', async () => {
   const architecture = mlp({ sizes: [1, 6, 1], activation: 'tanh' });
   const stream = RandomStream.fromSeed(2);
@@ -209,6 +231,7 @@ test.each([
   ['meta-train', 'learned-optimizers: '],
   ['evaluate', 'learned-optimizers-evaluation: '],
   ['transfer', 'learned-optimizers-transfer: '],
+  ['export', 'Usage: learned-optimizers:export [options] [optimizer]'],
 ])('the script %s is the command', async (name, start) => {
   const { code, stdout, stderr } = await importScript(`${name}.ts`, ['--help']);
   expect([code, stderr]).toEqual([0, '']);
