@@ -101,6 +101,10 @@ describe('meta-train', () => {
     expect(kinds).toEqual(expect.arrayContaining(['mlp-lopt', 'adafac-mlp-lopt']));
     expect(kinds).not.toContain('adam');
     expect(Object.keys(metaTraining.configurations!)).toEqual(['quick', ...kinds]);
+    const project = readJson<{ targets: { 'meta-train': { configurations: object } } }>(
+      join(import.meta.dirname, '..', 'project.json'),
+    );
+    expect(Object.keys(project.targets['meta-train'].configurations)).toEqual(['quick', ...kinds]);
   });
   test.each([
     [{ tasksPerStep: 2 }, 2, 'tasksPerStep: must be at most tasks, 1, got 2'],

@@ -115,6 +115,8 @@ const KEPT_POINTS = 200;
 
 async function run(context: RunContext) {
   const settings = context.config as unknown as Resolved;
+  // Before hours in which the folder may move on.
+  const commit = commitText(gitState());
   const { outer, truncation } = settings;
   const [optimizer, estimator] = [split(settings.optimizer), split(settings.estimator)];
   const tasks = tasksOf(settings.task, settings.tasks, context.stream);
@@ -154,7 +156,7 @@ async function run(context: RunContext) {
     provenance: {
       command: commandOf(context),
       seed: context.seed,
-      commit: commitText(gitState()),
+      commit,
       tasks: tasks.map(({ name }) => name),
       curve: kept,
       config: asJson(context.config),
