@@ -6,7 +6,7 @@ import { loadSafetensors, ndarray, RandomStream, sameBits } from '@weightspace/c
 import { runCommand, runExperiment } from '@weightspace/experiment';
 import { onlyRun, readJson, runHere, temporaryFolder } from '@weightspace/experiment/testing';
 import type { Ended } from '@weightspace/experiment/testing';
-import { loadOptimizer, saveOptimizer, trainingOptimizer } from '@weightspace/learned-optimizer';
+import { createOptimizer, loadOptimizer, saveOptimizer, trainingOptimizer } from '@weightspace/learned-optimizer';
 import {
   evaluation,
   exportCommand,
@@ -15,7 +15,9 @@ import {
   transfer,
   transferTasks,
   withFolders,
+  writeRecord,
 } from '@weightspace/learned-optimizers';
+import type { EvaluationRecord } from '@weightspace/learned-optimizers';
 import { fitFunctions } from '@weightspace/zoo';
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -96,6 +98,21 @@ describe('meta-train', () => {
     for (const [name, { data }] of Object.entries(before!))
       data.forEach((x, i) => expect(after![name]!.data[i]).toBeCloseTo(x, 6));
   });
+  test('begins a hybrid with a trained MLP, and its own layer as it is drawn', async () => {
+    const path = join(folder, 'mlp');
+    const network = mlp({ sizes: [16, 6, 10] });
+    const { settings, initialize: draw } = createOptimizer('mlp-lopt', network, { width: 4 });
+    const provenance = { command: 'none', seed: 0, commit: null, tasks: [], curve: [] };
+    saveOptimizer(path, { kind: 'mlp-lopt', settings, meta: draw(RandomStream.fromSeed(9)), provenance });
+    const still = { 'outer.steps': 1, 'outer.rate': 1e-9, 'outer.warmUp': 0 };
+    const hybrid = { ...mini, ...still, 'optimizer.kind': 'mlp-unf-lopt', 'optimizer.width': 4, from: path };
+    const { code, stderr } = await run(metaTraining, 'hybrid', hybrid);
+    expect(code, stderr).toBe(0);
+    const [before, after] = [path, onlyRun(join(folder, 'hybrid'))].map((file) => loadOptimizer(file).meta);
+    for (const [name, { data }] of Object.entries(before!))
+      data.forEach((x, i) => expect(after![name]!.data[i], name).toBeCloseTo(x, 6));
+    expect(Object.keys(after!).length).toBeGreaterThan(Object.keys(before!).length);
+  });
   test('has a configuration for each learned kind', () => {
     const kinds = learnedKinds();
     expect(kinds).toEqual(expect.arrayContaining(['mlp-lopt', 'adafac-mlp-lopt']));
@@ -146,6 +163,32 @@ describe('evaluate', () => {
     const [header, ...rows] = readFileSync(join(own, 'evaluation.csv'), 'utf8').trim().split('\n');
     expect(rows).toHaveLength(3);
     expect(header).toContain('test/accuracy,test/accuracy_low,test/accuracy_high');
+  });
+  test('records curves in the file of an optimizer, and finds them again', async () => {
+    const path = join(folder, 'recorded.json');
+    const { file, on, ...own } = loadOptimizer(trained());
+    expect([file, on]).toBeDefined();
+    saveOptimizer(path, own);
+    const settings = { ...images, ...short, optimizers: [path] };
+    const first = await run(evaluation, 'recording', { ...settings, record: true });
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stdout).not.toContain('from record');
+    expect(loadOptimizer(path).provenance).toMatchObject({
+      ...own.provenance,
+      evaluation: { settings: { steps: 6, every: 3, runs: 2, batches: 1, seed: 0 }, at: [0, 3, 6] },
+    });
+    await run(evaluation, 'found-again', settings);
+    expect(summaryOf('found-again').metrics['difference-from-record']).toBeLessThan(1e-4);
+    // A curve that isn't its own is seen, and one with other settings isn't compared.
+    const saved = loadOptimizer(path);
+    const record = saved.provenance['evaluation'] as never as EvaluationRecord;
+    const raised = record.curves['train/loss']!.map((loss) => loss + 0.25);
+    writeRecord(saved, { ...record, curves: { 'train/loss': raised } });
+    const { stdout } = await run(evaluation, 'differs', settings);
+    expect(stdout).toMatch(/from record \|[^]* 0\.\d+ \|\n/);
+    expect(summaryOf('differs').metrics['difference-from-record']).toBeCloseTo(0.25, 3);
+    await run(evaluation, 'other-settings', { ...settings, runs: 3 });
+    expect(summaryOf('other-settings').metrics).not.toHaveProperty('difference-from-record');
   });
   test('names what is wrong with an optimizer', async () => {
     const path = join(folder, 'foreign');

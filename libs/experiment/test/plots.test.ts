@@ -211,3 +211,14 @@ describe('fonts', () => {
     expect(chooseFonts([temporaryFolder()])).toMatchObject({ loadSystemFonts: true, fontFiles: [] });
   });
 });
+
+test('a long subtitle takes further lines, not a wider picture', async () => {
+  const series = [{ name: 'one', x, y: x }];
+  const drawn = (subtitle: string) =>
+    linePlot({ title: 'Lines', subtitle, x: { title: 'x' }, y: { title: 'y' }, series });
+  const [short, long] = [await drawn('few words'), await drawn('words and more words '.repeat(12).trim())];
+  expect(long.width).toBe(short.width);
+  expect(long.height).toBeGreaterThan(short.height);
+  const shown = [...long.svg.matchAll(/>([^<]+)</g)].map(([, text]) => text).join(' ');
+  expect(shown.match(/words/g)).toHaveLength(24);
+});

@@ -25,6 +25,8 @@ import type {
   Task,
 } from '@weightspace/learned-optimizer';
 
+import { differenceFromRecord, recordOf } from './record.ts';
+
 export interface JudgeSettings {
   readonly steps: number;
   readonly every: number;
@@ -50,10 +52,14 @@ export interface Result {
   /** Training loss at the end less that of the baseline with its best rate, over networks with the same start and data. */
   readonly lead: MeanInterval;
   readonly speedUp: SpeedUp;
+  /** The same in time: that of the envelope at the baseline's seconds of a step, over that of this optimizer. */
+  readonly timeSpeedUp: number;
   readonly diverged: number;
   /** Of one network and step, in such a stack. */
   readonly gradientSeconds: number;
   readonly updateSeconds: number;
+  /** Greatest difference from the curve in the optimizer's file; absent where none was recorded with these settings. */
+  readonly fromRecord?: number;
 }
 
 export interface Judgement {
@@ -109,7 +115,9 @@ export async function judge(
     const curves = await staged(context, `${stage}${name}`, steps, (own) =>
       trainInner({ ...measured, ...own, optimizer, meta: copied(saved.meta, 1) }),
     );
-    results.push(resultOf(name, false, curves, first, envelope));
+    const result = resultOf(name, false, curves, first, envelope);
+    const fromRecord = differenceFromRecord(saved, recordOf(context, task, curves, settings));
+    results.push({ ...result, ...(fromRecord === undefined ? {} : { fromRecord }) });
   }
   return { task, steps, envelope, rate, results };
 }
@@ -147,14 +155,17 @@ function resultOf(
   const final = Object.fromEntries(measures.map((measure) => [measure, evaluationMeans(curves, measure).at(-1)!]));
   const last = (own: InnerCurves) => own.evaluations['train/loss']!.data.slice(-own.diverged.length);
   const [mine, theirs] = [last(curves), last(baseline)];
+  const [secondsOfStep, baselineSeconds] = [curves, baseline].map(({ seconds }) => seconds.gradients + seconds.update);
   const networks = curves.diverged.length;
+  const gained = speedUp(envelope, curves.steps, final['train/loss']!.mean);
   return {
     name,
     isBaseline,
     curves,
     final,
     lead: meanInterval(Array.from(mine, (loss, n) => loss - theirs[n]!)),
-    speedUp: speedUp(envelope, curves.steps, final['train/loss']!.mean),
+    speedUp: gained,
+    timeSpeedUp: (gained.factor * baselineSeconds!) / secondsOfStep!,
     diverged: divergedShare(curves),
     gradientSeconds: curves.seconds.gradients / networks,
     updateSeconds: curves.seconds.update / networks,
@@ -174,7 +185,9 @@ export const metricsOf = (result: Result): Record<string, number> => ({
   ),
   'train/loss-lead': result.lead.mean,
   'speed-up': result.speedUp.factor,
+  'time-speed-up': result.timeSpeedUp,
   diverged: result.diverged,
   'gradient-seconds': result.gradientSeconds,
   'update-seconds': result.updateSeconds,
+  ...(result.fromRecord === undefined ? {} : { 'difference-from-record': result.fromRecord }),
 });

@@ -125,6 +125,8 @@ async function run(context: RunContext) {
   context.say(
     `${optimizer.kind}, ${made.metaParameterCount.toLocaleString('en')} meta-parameters, ${estimator.kind}, on ${tasks.map(({ name }) => name).join('; ')}`,
   );
+  // A hybrid begins with the MLP of a trained mlp-lopt, and its own layer as it is drawn.
+  const begun = settings.from === '' ? {} : loadOptimizer(settings.from).meta;
   let progress: ReturnType<RunContext['progress']> | undefined;
   const { meta, curve } = await metaTrain({
     tasks,
@@ -136,7 +138,7 @@ async function run(context: RunContext) {
     outer,
     stream: context.stream.split('meta-train'),
     stage: context,
-    ...(settings.from === '' ? {} : { meta: loadOptimizer(settings.from).meta }),
+    meta: { ...made.initialize(context.stream.split('meta')), ...begun },
     onStep: (point) => {
       progress ??= context.progress({
         label: 'meta-train',

@@ -27,6 +27,8 @@ export const intervalText = ({ mean, high }: MeanInterval): string =>
 export type Column<T> = readonly [title: string, align: 'left' | 'right', text: (row: T) => string];
 
 const speedUpText = ({ speedUp: { factor, isBound } }: Result): string => `${isBound ? '≥ ' : ''}${factor.toFixed(2)}`;
+const timeSpeedUpText = ({ speedUp: { isBound }, timeSpeedUp }: Result): string =>
+  `${isBound ? '≥ ' : ''}${timeSpeedUp.toFixed(2)}`;
 const measured = (measure: string) => (row: Result) => (row.final[measure] ? intervalText(row.final[measure]) : '');
 const milliseconds = (seconds: number): string => (1e3 * seconds).toPrecision(2);
 
@@ -37,9 +39,11 @@ export const resultColumns: readonly Column<Result>[] = [
   ['test loss', 'right', measured('test/loss')],
   ['test accuracy', 'right', measured('test/accuracy')],
   ['speed-up', 'right', speedUpText],
+  ['in time', 'right', timeSpeedUpText],
   ['diverged', 'right', ({ diverged }) => `${Math.round(100 * diverged)} %`],
   ['gradient in ms', 'right', ({ gradientSeconds }) => milliseconds(gradientSeconds)],
   ['update in ms', 'right', ({ updateSeconds }) => milliseconds(updateSeconds)],
+  ['from record', 'right', ({ fromRecord }) => (fromRecord === undefined ? '' : fromRecord.toPrecision(1))],
 ];
 
 /** With aligned columns, so that it reads well as it is too; columns that are empty are left out. */
@@ -72,6 +76,7 @@ export function resultsAsCsv(
       'lead_high',
       'speed_up',
       'speed_up_is_bound',
+      'time_speed_up',
       'diverged',
       'gradient_seconds',
       'update_seconds',
@@ -84,7 +89,7 @@ export function resultsAsCsv(
     quoted(own.name),
     ...measures.flatMap((measure) => triple(own.final[measure])),
     ...triple(own.lead),
-    ...[plain(own.speedUp.factor), String(own.speedUp.isBound), plain(own.diverged)],
+    ...[plain(own.speedUp.factor), String(own.speedUp.isBound), plain(own.timeSpeedUp), plain(own.diverged)],
     ...[plain(own.gradientSeconds), plain(own.updateSeconds)],
   ]);
   return `${[header, ...rows].map((row) => row.join(',')).join('\n')}\n`;

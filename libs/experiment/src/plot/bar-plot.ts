@@ -1,7 +1,7 @@
 /** @file Models side by side. */
 import type { Plot } from './plot.ts';
 import { formatShort } from './histogram.ts';
-import { FAINT, INK, PALETTE } from './theme.ts';
+import { FAINT, INK, PALETTE, titled } from './theme.ts';
 import { renderVega } from './vega.ts';
 import type { Axis } from './vega.ts';
 
@@ -80,7 +80,7 @@ export async function barPlot({
           },
         ];
   return renderVega({
-    title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
+    title: titled(title, subtitle),
     width,
     height: Math.max(60, 34 * bars.length),
     layer: [

@@ -1,6 +1,6 @@
 /** @file How often values fall where. */
 import type { Plot } from './plot.ts';
-import { PALETTE } from './theme.ts';
+import { PALETTE, titled } from './theme.ts';
 import { renderVega, shows } from './vega.ts';
 import type { Axis } from './vega.ts';
 
@@ -58,10 +58,7 @@ export async function histogram({
     .map((row) => `${names.length > 1 ? `${row.series} ` : ''}${formatShort(row.median)}`)
     .join(', ');
   return renderVega({
-    title: {
-      text: title,
-      subtitle: subtitle ?? (medians.length === 0 ? 'no values' : `median ${medianText} (dashed)`),
-    },
+    title: titled(title, subtitle ?? (medians.length === 0 ? 'no values' : `median ${medianText} (dashed)`)),
     width,
     height,
     layer: [

@@ -2,7 +2,7 @@
 import type { Plot } from './plot.ts';
 import { channel, renderVega, shows } from './vega.ts';
 import type { Axis } from './vega.ts';
-import { PALETTE } from './theme.ts';
+import { PALETTE, titled } from './theme.ts';
 
 export interface LineSeries {
   readonly name: string;
@@ -98,7 +98,7 @@ export async function linePlot({
     encoding,
   }));
   return renderVega({
-    title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
+    title: titled(title, subtitle),
     width,
     height,
     layer: [...bands, ...lines],

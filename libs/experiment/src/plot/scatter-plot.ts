@@ -1,6 +1,6 @@
 /** @file Points: predicted against true values. */
 import type { Plot } from './plot.ts';
-import { FAINT, PALETTE } from './theme.ts';
+import { FAINT, PALETTE, titled } from './theme.ts';
 import { channel, renderVega, shows } from './vega.ts';
 import type { Axis } from './vega.ts';
 
@@ -59,7 +59,7 @@ export async function scatterPlot({
     },
   };
   return renderVega({
-    title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
+    title: titled(title, subtitle),
     width,
     height,
     layer: [

@@ -60,3 +60,23 @@ export const theme = {
   bar: { color: PALETTE[0] },
   point: { filled: true, size: 36, opacity: 0.75 },
 } as const;
+
+/** Letters of a subtitle that fit over a plot; longer ones would make the picture wider. */
+const LINE_LENGTH = 76;
+
+/** A title, with a subtitle in as many lines as it takes. */
+export const titled = (text: string, subtitle?: string) => ({
+  text,
+  ...(subtitle === undefined ? {} : { subtitle: wrapped(subtitle, LINE_LENGTH) }),
+});
+
+/** Lines of whole words, none longer than `length` unless one word is. */
+export function wrapped(text: string, length: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)!} ${word}`;
+    if (lines.length > 0 && longer.length <= length) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
