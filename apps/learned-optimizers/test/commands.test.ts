@@ -162,7 +162,27 @@ describe('evaluate', () => {
     expect(curves).toHaveLength(1 + 3 * 3 + 5);
     const [header, ...rows] = readFileSync(join(own, 'evaluation.csv'), 'utf8').trim().split('\n');
     expect(rows).toHaveLength(3);
+    expect(header).toMatch(/^task,optimizer,/);
     expect(header).toContain('test/accuracy,test/accuracy_low,test/accuracy_high');
+  });
+  test('says what several tasks of a family say together', async () => {
+    const settings = { ...short, optimizers: [trained()], tasks: 2, 'task.kind': 'quadratic' };
+    const { code, stdout, stderr } = await run(evaluation, 'several', settings);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/\| all tasks +\| +less baseline \| better on \| worse on \| speed-up/);
+    const own = onlyRun(join(folder, 'several'));
+    const [header, ...rows] = readFileSync(join(own, 'evaluation.csv'), 'utf8').trim().split('\n');
+    const at = header!.split(',').indexOf('lead');
+    const leads = rows.filter((row) => row.includes('adafac-mlp-lopt')).map((row) => Number(row.split(',').at(at)));
+    const { metrics, artifacts } = summaryOf('several');
+    expect(metrics).toMatchObject({ tasks: 2, diverged: expect.any(Number) as number });
+    expect(leads).toHaveLength(2);
+    expect(metrics['train/loss-lead']).toBeCloseTo((leads[0]! + leads[1]!) / 2, 6);
+    for (const name of ['task1-curves.csv', 'task2-curves.csv', 'plots/task2-loss-over-steps.png'])
+      expect(artifacts).toContain(name);
+    const refused = await run(evaluation, 'refused-record', { ...settings, record: true });
+    expect(refused.stderr).toContain("record: an optimizer's file has the curves of one task, got tasks=2");
+    expect(refused.code).toBe(2);
   });
   test('records curves in the file of an optimizer, and finds them again', async () => {
     const path = join(folder, 'recorded.json');

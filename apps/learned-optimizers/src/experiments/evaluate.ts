@@ -1,10 +1,11 @@
-/** @file The experiment `evaluate`: saved optimizers on one task. */
+/** @file The experiment `evaluate`: saved optimizers on one task, or on several of a family. */
 import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
 import { judge, metricsOf } from '../evaluation/judge.ts';
-import type { JudgeSettings } from '../evaluation/judge.ts';
+import type { JudgeSettings, Judgement } from '../evaluation/judge.ts';
 import { namedOptimizers } from '../evaluation/optimizers.ts';
+import { metricsOfPooled, pooled, pooledColumns } from '../evaluation/pooled.ts';
 import { recordOf, writeRecord } from '../evaluation/record.ts';
 import { curvePlots } from '../report/plots.ts';
 import { asMarkdown, curvesAsCsv, resultColumns, resultsAsCsv } from '../report/table.ts';
@@ -12,7 +13,7 @@ import { taskChoice, tasksOf, taskVariants } from '../settings.ts';
 import type { Choice } from '../settings.ts';
 import { descriptions, rules, shared } from './shared.ts';
 
-const config = { ...shared, task: taskChoice('image-mlp'), record: false };
+const config = { ...shared, task: taskChoice('image-mlp'), tasks: 1, record: false };
 
 /** Of the optimizers in data/pretrained-optimizers, which their files' curves come from. */
 const pretrained = {
@@ -33,41 +34,67 @@ export const evaluation = defineExperiment({
     quick: { steps: 200, every: 10, baseline: { longer: 2 } },
   } as never,
   variants: taskVariants(),
-  rules,
+  rules: { ...rules, tasks: { integer: true, min: 1 } },
+  check: ({ tasks, record }: { readonly tasks: number; readonly record: boolean }) =>
+    record && tasks > 1 ? `record: an optimizer's file has the curves of one task, got tasks=${tasks}` : undefined,
   descriptions: {
     ...descriptions,
+    tasks: 'tasks that are drawn from the family',
     'task.kind': 'family of tasks; its own settings follow it',
     record: "write the curves into the optimizers' files, where later evaluations with these settings compare theirs",
   },
   run,
 });
 
+interface Resolved extends JudgeSettings {
+  readonly optimizers: readonly string[];
+  readonly task: Choice;
+  readonly tasks: number;
+  readonly record: boolean;
+}
+
 async function run(context: RunContext) {
-  const settings = context.config as unknown as JudgeSettings & {
-    readonly optimizers: readonly string[];
-    readonly task: Choice;
-    readonly record: boolean;
-  };
+  const settings = context.config as unknown as Resolved;
   const optimizers = namedOptimizers(settings.optimizers);
-  const [task] = tasksOf(settings.task, 1, context.stream);
-  context.say(`${optimizers.map(({ name }) => name).join(', ')} on ${task!.name}`);
-  const judgement = await judge(context, '', task!, optimizers, settings);
-  if (settings.record)
-    judgement.results
-      .slice(1)
-      .forEach(({ curves }, i) => writeRecord(optimizers[i]!.saved, recordOf(context, task!, curves, settings)));
-  const table = asMarkdown(resultColumns, judgement.results);
-  context.say(`\n${table}\n`);
+  const tasks = tasksOf(settings.task, settings.tasks, context.stream);
+  const names = optimizers.map(({ name }) => name).join(', ');
+  const judgements: Judgement[] = [];
+  for (const [i, task] of tasks.entries()) {
+    const prefix = tasks.length === 1 ? '' : `task${i + 1}-`;
+    context.say(`${names} on ${task.name}`);
+    const judgement = await judge(context, prefix, task, optimizers, settings);
+    judgements.push(judgement);
+    context.writeArtifact(`${prefix}curves.csv`, curvesAsCsv(judgement));
+    for (const { name, plot, caption } of await curvePlots(judgement))
+      await context.savePlot(`${prefix}${name}`, plot, caption);
+    if (!settings.record) continue;
+    const learned = judgement.results.slice(1);
+    learned.forEach(({ curves }, k) => writeRecord(optimizers[k]!.saved, recordOf(context, task, curves, settings)));
+  }
+  const tables = judgements.map(({ task, results }) => `${task.name}\n\n${asMarkdown(resultColumns, results)}\n`);
+  const together = tasks.length === 1 ? [] : pooled(judgements);
+  if (together.length > 0) tables.push(`${asMarkdown(pooledColumns, together)}\n`);
+  const text = tables.join('\n');
+  context.say(`\n${text}`);
+  context.writeArtifact('evaluation.md', `${settings.steps} steps, ${settings.runs} networks of each task\n\n${text}`);
+  const rows = judgements.flatMap(({ task, results }) => results.map((result) => ({ task: task.name, result })));
   context.writeArtifact(
-    'evaluation.md',
-    `${task!.name}, ${settings.steps} steps, ${settings.runs} networks\n\n${table}\n`,
+    'evaluation.csv',
+    resultsAsCsv(
+      rows.map(({ result }) => result),
+      rows.map(({ task }) => ({ task })),
+    ),
   );
-  context.writeArtifact('evaluation.csv', resultsAsCsv(judgement.results));
-  context.writeArtifact('curves.csv', curvesAsCsv(judgement));
-  for (const { name, plot, caption } of await curvePlots(judgement)) await context.savePlot(name, plot, caption);
-  const [baseline, first, ...others] = judgement.results;
+  if (together.length > 0) {
+    const [own, ...beside] = together;
+    return {
+      metrics: { tasks: tasks.length, ...metricsOfPooled(own!) },
+      baselines: Object.fromEntries(beside.map((other) => [other.name, metricsOfPooled(other)])),
+    };
+  }
+  const [baseline, first, ...others] = judgements[0]!.results;
   return {
-    metrics: { ...metricsOf(first!), 'baseline-rate': judgement.rate },
+    metrics: { ...metricsOf(first!), 'baseline-rate': judgements[0]!.rate },
     baselines: Object.fromEntries([baseline!, ...others].map((result) => [result.name, metricsOf(result)])),
   };
 }
