@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 import { metanetEntries } from '@weightspace/command-line';
@@ -6,15 +6,21 @@ import type { MetanetEntry } from '@weightspace/command-line';
 import { metanetKinds } from '@weightspace/metanet';
 import { describe, expect, test } from 'vitest';
 
-const run = (...args: string[]) =>
-  spawnSync(process.execPath, [join(import.meta.dirname, '..', 'bin', 'weightspace.mjs'), ...args], {
-    encoding: 'utf8',
-  });
+const PROGRAM = join(import.meta.dirname, '..', 'bin', 'weightspace.mjs');
+const run = (...args: string[]) => spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' });
 
 describe('weightspace', () => {
   test('lists its commands, and ends with 2 on one that it lacks', () => {
     expect(run('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('metanets') as string });
     expect(run('metanet')).toMatchObject({ status: 2, stderr: expect.stringContaining('metanets') as string });
+  });
+  test('ends without a word when nobody reads what it prints', async () => {
+    const child = spawn(process.execPath, [PROGRAM, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect({ code, stderr }).toEqual({ code: 141, stderr: '' });
   });
 });
 

@@ -1,6 +1,13 @@
 /** @file What can go wrong with a run, and the exit code that it ends with. */
 
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  interrupted: 130,
+  /** As a shell says it of a command that SIGPIPE has ended: 128 + 13. */
+  closedPipe: 141,
+} as const;
 
 /** The command, a setting or a path is wrong, and nothing has been computed: exit code 2. */
 export class UsageError extends Error {

@@ -30,6 +30,7 @@ export { commitText, gitState } from './environment/git.ts';
 export type { GitState } from './environment/git.ts';
 export { formatSeconds, Stopwatch } from './stopwatch.ts';
 export { EXIT, exitCodeOf } from './errors.ts';
+export { stopWithReader } from './run/closed-pipe.ts';
 export { listenForInterrupt } from './run/interrupt.ts';
 export type { Interrupt } from './run/interrupt.ts';
 export { Output } from './run/output.ts';

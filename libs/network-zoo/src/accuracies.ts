@@ -1,5 +1,5 @@
 /** @file How well the networks of a zoo do: a line, and a plot. */
-import { histogram, plotToPng, writeAtomically } from '@weightspace/experiment';
+import { histogram, plotToPng, stopWithReader, writeAtomically } from '@weightspace/experiment';
 import { openMixedZoo } from '@weightspace/zoo';
 import type { MixedZoo } from '@weightspace/zoo';
 
@@ -51,4 +51,12 @@ export async function plotAccuracies(folder: string, file: string, title: string
   zoo.close();
   writeAtomically(`${file}.svg`, plot.svg);
   writeAtomically(`${file}.png`, await plotToPng(plot));
+}
+
+/** `plot -- FOLDER FILE` of a project in data/: the sample unless the command line names another zoo. */
+export async function runPlotCommand(sample: string, title: string): Promise<void> {
+  stopWithReader();
+  const [folder = sample, file = 'accuracies'] = process.argv.slice(2);
+  await plotAccuracies(folder, file, title);
+  process.stdout.write(`${file}.svg\n${file}.png\n`);
 }

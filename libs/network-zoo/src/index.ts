@@ -1,4 +1,4 @@
-export { describeAccuracies, lastRows, plotAccuracies } from './accuracies.ts';
+export { describeAccuracies, lastRows, plotAccuracies, runPlotCommand } from './accuracies.ts';
 export { stopAndResume } from './testing/stop-and-resume.ts';
 export type { StopAndResume } from './testing/stop-and-resume.ts';
 export { checkImageData, imageData, imageDataTask } from './image-data.ts';

@@ -11,6 +11,7 @@ import {
   Output,
   startProgress,
   Stopwatch,
+  stopWithReader,
 } from '@weightspace/experiment';
 import { generateZoo, openMixedZoo, workerExecutor } from '@weightspace/zoo';
 import type { GenerateOptions, MixedZoo, ZooProgress } from '@weightspace/zoo';
@@ -146,6 +147,7 @@ function progressOf(output: Output, { label, unit, rowsEach = 1 }: ZooWork) {
 
 /** Reads the command line, makes the zoo, and sets the exit code. */
 export async function runZooCommand<S>(command: ZooCommand<S>): Promise<void> {
+  stopWithReader();
   process.exitCode = await run(command).catch((error: unknown) => {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof RangeError ? EXIT.usage : exitCodeOf(error);

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 
 import { EXIT, exitCodeOf, UsageError } from '../errors.ts';
+import { stopWithReader } from '../run/closed-pipe.ts';
 import type { Streams } from '../run/output.ts';
 import { listRuns } from '../run/run-folder.ts';
 
@@ -25,13 +26,16 @@ export interface ProjectCommand<O> {
  *
  *     process.exitCode = await runCommand(predict, process.argv.slice(2));
  *
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage, or what the error's own `exitCode` says
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, or what the error's own `exitCode` says; the process ends with
+ *   141 where nobody reads what it prints any more
  */
 export async function runCommand<O>(
   { name, description, options, examples, run }: ProjectCommand<O>,
   argv: readonly string[],
-  { stdout, stderr }: Streams = process,
+  streams: Streams = process,
 ): Promise<number> {
+  stopWithReader(streams);
+  const { stdout, stderr } = streams;
   const command = options(new Command(name).description(description))
     .addHelpText('after', helpAfter(name, examples))
     .exitOverride()

@@ -9,6 +9,7 @@ import { EXIT, exitCodeOf, UsageError } from '../errors.ts';
 import type { Experiment } from '../experiment.ts';
 import type { JsonObject } from '../json.ts';
 import { checkWritable } from '../run/atomic-write.ts';
+import { stopWithReader } from '../run/closed-pipe.ts';
 import { Output } from '../run/output.ts';
 import type { Streams } from '../run/output.ts';
 import type { StartRunLogger } from '../run/run-logger.ts';
@@ -37,7 +38,7 @@ export interface Surroundings {
  *
  *     process.exitCode = await runExperiment(experiment, process.argv.slice(2));
  *
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted; 141 where nobody reads what is printed any more
  */
 export async function runExperiment<C extends JsonObject>(
   experiment: Experiment<C>,
@@ -48,6 +49,7 @@ export async function runExperiment<C extends JsonObject>(
   const env = surroundings.env ?? process.env;
   const command = commandOf(env);
   const streams = surroundings.streams ?? process;
+  stopWithReader(streams);
   let output = new Output(streams, false);
   let verbose = Boolean(env['WEIGHTSPACE_DEBUG']);
   try {

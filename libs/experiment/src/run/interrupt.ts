@@ -1,5 +1,6 @@
 /** @file Ctrl-C: the first asks the run to stop at its next safe point, the second ends the process. */
 import { EXIT, InterruptedError } from '../errors.ts';
+import { stopInOrder } from './closed-pipe.ts';
 
 /** Signals within this time are one: Ctrl-C reaches a child from the terminal and again from npm or Nx above it. */
 const SAME_PRESS_MILLISECONDS = 1000;
@@ -11,9 +12,9 @@ export interface Interrupt {
 }
 
 /**
- * Listens for SIGINT, SIGTERM and SIGHUP.
+ * Listens for SIGINT, SIGTERM and SIGHUP. A reader that has gone (`stopWithReader`) interrupts too, without a word.
  *
- * @param onFirst called once, to tell the user what happens now
+ * @param onFirst called at the first signal, to tell the user what happens now
  */
 export function listenForInterrupt(onFirst: (by: string) => void): Interrupt {
   const controller = new AbortController();
@@ -28,10 +29,14 @@ export function listenForInterrupt(onFirst: (by: string) => void): Interrupt {
       process.exit(EXIT.interrupted);
     }
   };
+  const releasePipe = stopInOrder(() => controller.abort(new InterruptedError('a closed pipe')));
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const name of signals) process.on(name, handle);
   return {
     signal: controller.signal,
-    release: () => signals.forEach((name) => process.off(name, handle)),
+    release: () => {
+      signals.forEach((name) => process.off(name, handle));
+      releasePipe();
+    },
   };
 }
