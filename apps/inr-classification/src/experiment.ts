@@ -1,4 +1,5 @@
 /** @file The experiment: which digit does a SIREN draw, read from its weights? */
+import { withPrefix } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
 import { mixupNames } from '@weightspace/augmentation';
 import { defineExperiment } from '@weightspace/experiment';
@@ -154,10 +155,7 @@ async function trainOne(
     const hooks = {
       // Metrics of the run are the model's; those of baselines are told apart by a prefix.
       logMetrics: (metrics: { readonly [metric: string]: number }, step: number) =>
-        context.logMetrics(
-          isMain ? metrics : Object.fromEntries(Object.entries(metrics).map(([metric, v]) => [`${name}/${metric}`, v])),
-          step,
-        ),
+        context.logMetrics(isMain ? metrics : withPrefix(`${name}/`, metrics), step),
       progress: (total: number, done: number) => context.progress({ label: `train ${name}`, total, done }),
     };
     return trainClassifier(

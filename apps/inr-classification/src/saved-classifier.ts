@@ -4,14 +4,13 @@ import { join } from 'node:path';
 
 import { defineArchitecture } from '@weightspace/architecture';
 import type { Architecture, ArchitectureSpec } from '@weightspace/architecture';
-import { exportOnnx, loadSafetensors, RandomStream, saveSafetensors } from '@weightspace/compute';
+import { exportOnnx, loadSafetensors, RandomStream, saveSafetensors, withoutPrefix } from '@weightspace/compute';
 import type { NdArrays, Tensors } from '@weightspace/compute';
 import { UsageError } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 import { createMetanet } from '@weightspace/metanet';
 import type { Metanet, Settings } from '@weightspace/metanet';
 
-import { under } from './train-classifier.ts';
 import { weightsOf } from './zoo-data.ts';
 import type { ZooData } from './zoo-data.ts';
 
@@ -56,7 +55,11 @@ export function saveClassifier(
   const one = weightsOf(data, [data.test[0]!]);
   context.writeArtifact(
     'classifier.onnx',
-    exportOnnx(apply as never, [under('params', arrays), under('fixed', arrays), one] as never, 'classifier'),
+    exportOnnx(
+      apply as never,
+      [withoutPrefix('params/', arrays), withoutPrefix('fixed/', arrays), one] as never,
+      'classifier',
+    ),
   );
 }
 
@@ -73,8 +76,14 @@ export function loadClassifier(folder: string): Classifier {
   const architecture = defineArchitecture(spec);
   const arrays = loadSafetensors(join(folder, 'classifier.safetensors'));
   const model = createMetanet(kind, architecture, classes.length, settings);
-  checkShapes(folder, model, under('params', arrays));
-  return { model, params: under('params', arrays), fixed: under('fixed', arrays), classes, architecture };
+  checkShapes(folder, model, withoutPrefix('params/', arrays));
+  return {
+    model,
+    params: withoutPrefix('params/', arrays),
+    fixed: withoutPrefix('fixed/', arrays),
+    classes,
+    architecture,
+  };
 }
 
 /** A classifier of another version of the code has other parameters. */

@@ -1,5 +1,5 @@
 /** @file Training one metanet on a zoo, from its first step to its predictions on the test split. */
-import { scalar } from '@weightspace/compute';
+import { scalar, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream } from '@weightspace/compute';
 import type { Augmentation, Mixup } from '@weightspace/augmentation';
 import { trainLoop } from '@weightspace/experiment';
@@ -112,7 +112,7 @@ async function trainMixed(
   const metrics = { ...accuracies, ...finalMetrics(done, settings), ...drawing };
   return {
     json: { metrics, curve: curveOf(done), predictions },
-    arrays: { ...prefixed('params', params), ...prefixed('fixed', fixed) },
+    arrays: { ...withPrefix('params/', params), ...withPrefix('fixed/', fixed) },
   };
 }
 
@@ -180,14 +180,3 @@ async function look(examiner: Examiner, params: NdArrays) {
   });
   return { fixed, predictions, accuracies };
 }
-
-const prefixed = (prefix: string, arrays: NdArrays): Record<string, NdArray> =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}/${name}`, array]));
-
-/** The part of a record under a prefix, without it. */
-export const under = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(
-    Object.entries(arrays).flatMap(([name, array]) =>
-      name.startsWith(`${prefix}/`) ? [[name.slice(prefix.length + 1), array]] : [],
-    ),
-  );

@@ -1,5 +1,5 @@
 /** @file The experiment: can a metanet change what a SIREN draws by changing its weights? */
-import type { NdArrays } from '@weightspace/compute';
+import { withoutPrefix, withPrefix } from '@weightspace/compute';
 import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 import { createEditor, metanetKinds } from '@weightspace/metanet';
@@ -123,27 +123,17 @@ async function trainOne(
   const { json, arrays } = await context.stage<EditingResult>(name, async (stage) => {
     context.say(`${name}: ${kind}, ${editor.parameterCount.toLocaleString('en')} parameters`);
     const result = await trainEditor(stage, editor, zoo, edit, training, context.stream.split(name), {
-      log: (metrics, step) =>
-        context.logMetrics(Object.fromEntries(Object.entries(metrics).map(([m, v]) => [prefix + m, v])), step),
+      log: (metrics, step) => context.logMetrics(withPrefix(prefix, metrics), step),
       progress: (total, done) => context.progress({ label: `train ${name}`, total, done }),
     });
     return {
       json: result.json,
-      arrays: { ...under('params', result.trained.params), ...under('fixed', result.trained.fixed) },
+      arrays: { ...withPrefix('params/', result.trained.params), ...withPrefix('fixed/', result.trained.fixed) },
     };
   });
   const { 'test/mse': mse, 'test/mse-ratio': ratio } = json.metrics;
   context.say(
     `${name}: test error ${mse!.toPrecision(3)}, ${(100 * ratio!).toFixed(1)} % of leaving the networks unchanged`,
   );
-  return { json, trained: { params: within('params', arrays), fixed: within('fixed', arrays) } };
+  return { json, trained: { params: withoutPrefix('params/', arrays), fixed: withoutPrefix('fixed/', arrays) } };
 }
-
-const under = (group: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${group}/${name}`, array]));
-const within = (group: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(
-    Object.entries(arrays).flatMap(([key, array]) =>
-      key.startsWith(`${group}/`) ? [[key.slice(group.length + 1), array] as const] : [],
-    ),
-  );

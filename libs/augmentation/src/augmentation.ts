@@ -1,5 +1,6 @@
 /** @file What an augmentation is. */
 import type { Architecture } from '@weightspace/architecture';
+import { withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensors } from '@weightspace/compute';
 
 /** A random change of networks. Its randomness is drawn outside of the compiled step and passed in. */
@@ -25,21 +26,9 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
     draw: (architecture, batch, stream) =>
       Object.assign(
         {},
-        ...augmentations.map((a, i) =>
-          Object.fromEntries(
-            Object.entries(a.draw(architecture, batch, stream.split(i).split(a.name))).map(([key, value]) => [
-              `${i}/${key}`,
-              value,
-            ]),
-          ),
-        ),
+        ...augmentations.map((a, i) => withPrefix(`${i}/`, a.draw(architecture, batch, stream.split(i).split(a.name)))),
       ) as NdArrays,
     apply: (architecture, weights, draws) =>
-      augmentations.reduce((current, a, i) => {
-        const own = Object.entries(draws).flatMap(([key, value]) =>
-          key.startsWith(`${i}/`) ? [[key.slice(`${i}/`.length), value] as const] : [],
-        );
-        return a.apply(architecture, current, Object.fromEntries(own));
-      }, weights),
+      augmentations.reduce((current, a, i) => a.apply(architecture, current, withoutPrefix(`${i}/`, draws)), weights),
   };
 }

@@ -7,7 +7,7 @@ import {
   sign,
   translation,
 } from '@weightspace/augmentation';
-import type { NdArrays } from '@weightspace/compute';
+import { withoutPrefix } from '@weightspace/compute';
 import { describe, expect, test } from 'vitest';
 
 import { generic, smallCnn } from './architectures.ts';
@@ -87,10 +87,7 @@ describe('compose', () => {
     const both = compose([first, second]);
     const weights = networks(planeNet);
     const draws = both.draw(planeNet, B, stream('order'));
-    const part = (i: number) =>
-      Object.fromEntries(
-        Object.entries(draws).flatMap(([key, a]) => (key.startsWith(`${i}/`) ? [[key.slice(2), a]] : [])),
-      ) as NdArrays;
+    const part = (i: number) => withoutPrefix(`${i}/`, draws);
     const after = await augment(second, planeNet, await augment(first, planeNet, weights, part(0)), part(1));
     const actual = await augment(both, planeNet, weights, draws);
     for (const { name } of planeNet.parameters) expect(relativeError(actual[name]!, after[name]!)).toBeLessThan(1e-6);

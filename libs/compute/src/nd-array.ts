@@ -113,3 +113,15 @@ export const mapValues = <A, B>(
   record: { readonly [name: string]: A },
   f: (value: A, name: string) => B,
 ): Record<string, B> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
+
+/** The same values under names that begin with `prefix`, so that several records can be one; `withoutPrefix` undoes it. */
+export const withPrefix = <A>(prefix: string, record: { readonly [name: string]: A }): Record<string, A> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
+
+/** The part of a record whose names begin with `prefix`, under what follows it. */
+export const withoutPrefix = <A>(prefix: string, record: { readonly [name: string]: A }): Record<string, A> =>
+  Object.fromEntries(
+    Object.entries(record)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), value]),
+  );

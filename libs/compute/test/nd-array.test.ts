@@ -8,6 +8,8 @@ import {
   takeRows,
   tf,
   toTensor,
+  withoutPrefix,
+  withPrefix,
   zeros,
 } from '@weightspace/compute';
 import type { NdArray } from '@weightspace/compute';
@@ -146,4 +148,32 @@ test('mapValues keeps names, even those of an object’s members', () => {
     ['__proto__', '__proto__3'],
     ['a', 'a1'],
   ]);
+});
+
+describe('withPrefix and withoutPrefix', () => {
+  test('put records together and take them apart again', () => {
+    const [params, fixed] = [
+      { 'layer1.weight': 1, 'fixed/x': 2 },
+      { x: 3, '': 4 },
+    ];
+    const both = { ...withPrefix('params/', params), ...withPrefix('fixed/', fixed), step: 5 };
+    expect(Object.entries(both)).toEqual([
+      ['params/layer1.weight', 1],
+      ['params/fixed/x', 2],
+      ['fixed/x', 3],
+      ['fixed/', 4],
+      ['step', 5],
+    ]);
+    expect(withoutPrefix('params/', both)).toEqual(params);
+    expect(withoutPrefix('fixed/', both)).toEqual(fixed);
+    expect(withoutPrefix('', both)).toEqual(both);
+    expect(withoutPrefix('fixed/y', both)).toEqual({});
+  });
+  test('keep even the names of an object’s members', () => {
+    const record = withoutPrefix('a', JSON.parse('{"a__proto__": 1, "ab": 2}') as Record<string, number>);
+    expect(Object.entries(record)).toEqual([
+      ['__proto__', 1],
+      ['b', 2],
+    ]);
+  });
 });

@@ -1,6 +1,16 @@
 import { cnn, initialize, mlp, resnet, transformer } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
-import { assertClose, compile, deadInputs, mapValues, ndarray, RandomStream, tf } from '@weightspace/compute';
+import {
+  assertClose,
+  compile,
+  deadInputs,
+  mapValues,
+  ndarray,
+  RandomStream,
+  tf,
+  withoutPrefix,
+  withPrefix,
+} from '@weightspace/compute';
 import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
 import {
   checkOptimizer,
@@ -85,18 +95,15 @@ describe('structured optimizers', () => {
         .normal([shape[0]!, 6, data.length / shape[0]!], 0, 0.3),
     );
     const inputs: NdArrays = {
-      ...prefixed('meta ', withM(start)),
-      ...prefixed('p ', params),
-      ...prefixed('g ', drawn(params, 'g')),
-      ...prefixed('m ', momenta),
+      ...withPrefix('meta ', withM(start)),
+      ...withPrefix('p ', params),
+      ...withPrefix('g ', drawn(params, 'g')),
+      ...withPrefix('m ', momenta),
       step: ndarray([3, 5], [2]),
     };
     const dead = deadInputs((all: Tensors) => {
-      const take = (prefix: string) =>
-        Object.fromEntries(
-          Object.entries(all).flatMap(([name, x]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), x]] : [])),
-        );
-      const state = Object.fromEntries(Object.entries(take('m ')).map(([name, x]) => [`momenta.${name}`, x]));
+      const take = (prefix: string) => withoutPrefix(prefix, all);
+      const state = withPrefix('momenta.', take('m '));
       const p = take('p ');
       // What moves, 1,000 times larger, so that its gradient isn't lost beside that of p.
       const next = optimizer.update(take('meta '), state, p, take('g '), { step: all['step']! }).params;
@@ -176,9 +183,6 @@ describe('structured optimizers', () => {
     }
   });
 });
-
-const prefixed = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, x]) => [prefix + name, x]));
 
 const TIMES = [1, 3, 10, 30, 100, 300, 1000, 3000, 1e4, 3e4, 1e5];
 const meanOf = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;

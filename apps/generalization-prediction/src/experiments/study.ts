@@ -1,4 +1,5 @@
 /** @file What all experiments do: train a model once per seed on parts of a zoo's rows, and judge what it predicts. */
+import { withPrefix } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
 import { meanInterval } from '@weightspace/experiment';
 import type { MeanInterval, RunContext } from '@weightspace/experiment';
@@ -53,9 +54,7 @@ export async function runStudy(context: RunContext, study: Study): Promise<Outco
           `${stage}: ${model.kind}, ${parameterCount.toLocaleString('en')} parameters, ${training.epochs} epochs on ${task.parts.train.length.toLocaleString('en')} rows`,
         );
         const named = (metrics: { readonly [metric: string]: number }) =>
-          study.isMain === true && seed === seeds[0]
-            ? metrics
-            : Object.fromEntries(Object.entries(metrics).map(([metric, value]) => [`${stage}/${metric}`, value]));
+          study.isMain === true && seed === seeds[0] ? metrics : withPrefix(`${stage}/`, metrics);
         return trainPredictor(own, learner, task, objective, training, streamOf(context, seed, name), {
           logMetrics: (metrics, step) => context.logMetrics(named(metrics), step),
           progress: (total, now) => context.progress({ label: stage, total, done: now }),

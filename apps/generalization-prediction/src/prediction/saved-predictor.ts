@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { defineArchitecture } from '@weightspace/architecture';
 import type { Architecture, ArchitectureSpec } from '@weightspace/architecture';
-import { loadSafetensors, RandomStream, saveSafetensors } from '@weightspace/compute';
+import { loadSafetensors, RandomStream, saveSafetensors, withoutPrefix } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
 import { UsageError } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
@@ -17,7 +17,6 @@ import type { Objective } from '../models/learner.ts';
 import { shareModel } from '../models/shared-model.ts';
 import type { ModelChoice } from '../models/shared-model.ts';
 import type { Task } from '../training/train-predictor.ts';
-import { under } from '../training/train-predictor.ts';
 import type { Rows } from '../zoo/load-rows.ts';
 import { weightsOf } from '../zoo/load-rows.ts';
 import { distributionOf } from './distribution.ts';
@@ -101,8 +100,8 @@ export function loadPredictor(folder: string): Predictor {
     ...rest,
     folder,
     architectures: architectures.map((spec) => defineArchitecture(spec)),
-    params: under('params', arrays),
-    fixed: under('fixed', arrays),
+    params: withoutPrefix('params/', arrays),
+    fixed: withoutPrefix('fixed/', arrays),
   };
   checkShapes(folder, predictor);
   return predictor;

@@ -1,5 +1,5 @@
 /** @file Training one metanet to predict a number of each network, from the first step to predictions of the tests. */
-import { mapValues, ndarray } from '@weightspace/compute';
+import { mapValues, ndarray, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream } from '@weightspace/compute';
 import { kendallTau, trainLoop } from '@weightspace/experiment';
 import type { LoopMetrics, LoopSettings, LoopState, Progress, Stage } from '@weightspace/experiment';
@@ -125,7 +125,7 @@ export async function trainPredictor(
       batch,
       predictions,
     },
-    arrays: { ...prefixed('params', params), ...prefixed('fixed', fixed) },
+    arrays: { ...withPrefix('params/', params), ...withPrefix('fixed/', fixed) },
   };
 }
 
@@ -162,14 +162,3 @@ const curvePoint = (point: LoopMetrics & { readonly epoch: number }): CurvePoint
     ...(tau === undefined ? {} : { validationTau: tau }),
   };
 };
-
-export const prefixed = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}/${name}`, array]));
-
-/** The part of a record under a prefix, without it. */
-export const under = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(
-    Object.entries(arrays).flatMap(([name, array]) =>
-      name.startsWith(`${prefix}/`) ? [[name.slice(prefix.length + 1), array]] : [],
-    ),
-  );

@@ -1,4 +1,5 @@
 /** @file The experiment: metanets of all families on one zoo, over seeds. */
+import { withPrefix } from '@weightspace/compute';
 import { barPlot, defineExperiment, meanInterval } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
@@ -113,11 +114,7 @@ async function rowOf(context: RunContext, data: ZooData, name: string, settings:
       const stream = context.stream.split('seed').split(seed).split(name);
       const augmentation = makeAugmentation(recipe.augmentation);
       const result = await trainClassifier(own, model, augmentation, data, training, stream, {
-        logMetrics: (metrics, step) =>
-          context.logMetrics(
-            Object.fromEntries(Object.entries(metrics).map(([metric, v]) => [`${stage}/${metric}`, v])),
-            step,
-          ),
+        logMetrics: (metrics, step) => context.logMetrics(withPrefix(`${stage}/`, metrics), step),
         progress: (total, done) => context.progress({ label: `train ${stage}`, total, done }),
       });
       const { metrics } = result.json;

@@ -1,4 +1,5 @@
 /** @file The experiment: SIRENs as arrays that draw the same, and the digit read from the arrays. */
+import { withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
@@ -6,7 +7,6 @@ import { inr2Array, inr2ArraySettings, latentTransformer, latentTransformerSetti
 import type { Inr2Array, Inr2ArraySettings, LatentTransformerSettings } from '@weightspace/metanet';
 
 import { makeAugmentation } from '../models.ts';
-import { under } from '../train-classifier.ts';
 import { loadZooData } from '../zoo-data.ts';
 import type { ZooData } from '../zoo-data.ts';
 import { arraysOf, picturesOf, trainAutoencoder } from './autoencoder.ts';
@@ -126,7 +126,7 @@ const grouped = (groups: { readonly [group: string]: NdArrays }): NdArrays =>
 /** What both stages are given to report by. */
 const hooksOf = (context: RunContext, name: string) => ({
   log: (metrics: { readonly [metric: string]: number }, step: number) =>
-    context.logMetrics(Object.fromEntries(Object.entries(metrics).map(([m, v]) => [`${name}/${m}`, v])), step),
+    context.logMetrics(withPrefix(`${name}/`, metrics), step),
   progress: (total: number, done: number) => context.progress({ label: `train ${name}`, total, done }),
 });
 
@@ -151,7 +151,7 @@ async function reconstruct(
   context.say(
     `${name}: test error ${mse!.toPrecision(3)}, ${((100 * mse!) / ofMean!).toFixed(1)} % of that of the mean picture`,
   );
-  return { json, trained: { params: under('params', arrays), fixed: under('fixed', arrays) } };
+  return { json, trained: { params: withoutPrefix('params/', arrays), fixed: withoutPrefix('fixed/', arrays) } };
 }
 
 interface Latents {

@@ -3,8 +3,8 @@ import { inlinePairMatching, workerPairMatching } from '@weightspace/alignment';
 import type { PairMatching } from '@weightspace/alignment';
 import { checkStacked } from '@weightspace/architecture';
 import type { Architecture } from '@weightspace/architecture';
-import { compile, mapValues, ndarray, takeRows, tf } from '@weightspace/compute';
-import type { Compiled, NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
+import { compile, mapValues, ndarray, takeRows, tf, withoutPrefix, withPrefix } from '@weightspace/compute';
+import type { Compiled, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import { actTensors, symmetryGroup } from '@weightspace/symmetry';
 import type { SymmetryKind } from '@weightspace/symmetry';
 
@@ -82,8 +82,8 @@ export function mixup(options: MixupOptions): Mixup {
         alpha,
         partner: ndarray(pairing.partner, [batch]),
         'label-share': ndarray(shares(alpha.data as Float32Array, labels), [batch]),
-        ...(partner === 'self' && prefixed('copy', changed)),
-        ...prefixed('element', await hands.elements(align, architecture, own, changed, pairing, stream)),
+        ...(partner === 'self' && withPrefix('copy/', changed)),
+        ...withPrefix('element/', await hands.elements(align, architecture, own, changed, pairing, stream)),
       };
       return { weights: own, draws };
     },
@@ -168,10 +168,10 @@ class Hands {
 
 function mixWeights(architecture: Architecture, weights: Tensors, draws: Tensors): Tensors {
   const { alpha, partner } = draws as { readonly alpha: Tensor; readonly partner: Tensor };
-  const copies = under('copy', draws);
+  const copies = withoutPrefix('copy/', draws);
   const others =
     Object.keys(copies).length > 0 ? copies : mapValues(weights, (w) => tf.gather(w, partner as tf.Tensor1D));
-  const element = under('element', draws);
+  const element = withoutPrefix('element/', draws);
   const moved = Object.keys(element).length > 0 ? actTensors(architecture, element, others) : others;
   return Object.fromEntries(
     architecture.parameters.map(({ name, shape }) => {
@@ -195,13 +195,3 @@ export function mixLabels(targets_bk: Tensor, draws: Tensors): Tensor {
   const partner_bk = tf.gather(targets_bk, draws['partner'] as tf.Tensor1D);
   return tf.add(partner_bk, tf.mul(tf.sub(targets_bk, partner_bk), share_b1));
 }
-
-const prefixed = (prefix: string, arrays: NdArrays): Record<string, NdArray> =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}/${name}`, array]));
-
-const under = (prefix: string, draws: Tensors): Tensors =>
-  Object.fromEntries(
-    Object.entries(draws).flatMap(([name, tensor]) =>
-      name.startsWith(`${prefix}/`) ? [[name.slice(prefix.length + 1), tensor] as const] : [],
-    ),
-  );

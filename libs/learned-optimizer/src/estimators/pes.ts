@@ -1,8 +1,8 @@
 /** @file Persistent evolution strategies. */
-import { mapValues, ndarray } from '@weightspace/compute';
+import { mapValues, ndarray, withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArrays } from '@weightspace/compute';
 
-import { overwriteRows, packUnroll, unpackUnroll, withoutPrefix, withPrefix } from '../unroll/unroll-state.ts';
+import { overwriteRows, packUnroll, unpackUnroll } from '../unroll/unroll-state.ts';
 import type { EstimatorKind, GradientEstimator } from './estimator.ts';
 import {
   antithetic,

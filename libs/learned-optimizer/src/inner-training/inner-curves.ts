@@ -1,10 +1,8 @@
 /** @file What whole trainings came to, and what many seeds say together. */
-import { ndarray } from '@weightspace/compute';
+import { ndarray, withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 import { meanInterval } from '@weightspace/experiment';
 import type { MeanInterval } from '@weightspace/experiment';
-
-import { withoutPrefix, withPrefix } from '../unroll/unroll-state.ts';
 
 /** Curves of N = M · R networks: R for each of M copies of meta-parameters, one block behind another. */
 export interface InnerCurves {

@@ -1,12 +1,12 @@
 /** @file Whole trainings of a task's networks by an optimizer, with what is measured on the way. */
-import { compile, ndarray, tf, valueAndGrads } from '@weightspace/compute';
+import { compile, ndarray, tf, valueAndGrads, withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import type { Snapshot, Stage } from '@weightspace/experiment';
 
 import { checkWhole, LearnedOptimizerError } from '../kinds.ts';
 import type { LearnedOptimizer } from '../optimizers/learned-optimizer.ts';
 import type { Task } from '../tasks/task.ts';
-import { filled, repeated, withoutPrefix, withPrefix } from '../unroll/unroll-state.ts';
+import { filled, repeated } from '../unroll/unroll-state.ts';
 import { evaluator } from './evaluate-networks.ts';
 import type { InnerCurves } from './inner-curves.ts';
 import { repeatedTensors } from './repeated-tensors.ts';

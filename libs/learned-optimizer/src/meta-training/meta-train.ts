@@ -11,6 +11,8 @@ import {
   RandomStream,
   scalar,
   warmUp,
+  withoutPrefix,
+  withPrefix,
 } from '@weightspace/compute';
 import type { NdArray, NdArrays, Schedule, Tensor, Tensors } from '@weightspace/compute';
 import type { Snapshot, Stage } from '@weightspace/experiment';
@@ -23,7 +25,6 @@ import type { LearnedOptimizer } from '../optimizers/learned-optimizer.ts';
 import type { Task } from '../tasks/task.ts';
 import { truncatedStep } from '../unroll/truncated-step.ts';
 import type { TruncatedStep, TruncationSettings } from '../unroll/truncated-step.ts';
-import { withoutPrefix, withPrefix } from '../unroll/unroll-state.ts';
 
 /** How meta-parameters follow their gradients: by Adam. */
 export interface OuterSettings {

@@ -1,10 +1,9 @@
 /** @file Trained optimizers where any other optimizer of libs/compute can stand. */
 import type { Architecture } from '@weightspace/architecture';
-import { fromTensor, mapValues, tf, toTensor } from '@weightspace/compute';
-import type { NdArray, NdArrays, Optimizer, Tensor, Tensors } from '@weightspace/compute';
+import { fromTensor, mapValues, tf, toTensor, withoutPrefix, withPrefix } from '@weightspace/compute';
+import type { NdArray, NdArrays, Optimizer, Tensor } from '@weightspace/compute';
 
 import { copied } from '../inner-training/rate-envelope.ts';
-import { withoutPrefix, withPrefix } from '../unroll/unroll-state.ts';
 import type { SavedOptimizer } from './saved-optimizer.ts';
 
 export interface TrainingOptimizerOptions {
@@ -53,7 +52,7 @@ export function trainingOptimizer(
         const own = mapValues(meta, toTensor);
         const before = mapValues(params, stack);
         const context = { step, ...(horizon === undefined ? {} : { horizon: tf.fill(step.shape, horizon) as Tensor }) };
-        const next = optimizer.update(own, memoryOf(state), before, mapValues(grads, stack), context);
+        const next = optimizer.update(own, withoutPrefix('memory.', state), before, mapValues(grads, stack), context);
         const moved = mapValues(next.params, (p, name): Tensor => unstack(scaled(before[name]!, p, rate)));
         const memory = mapValues(state, (_, name): Tensor =>
           name === 'step' ? tf.add(step, 1) : next.state[name.slice('memory.'.length)]!,
@@ -62,8 +61,6 @@ export function trainingOptimizer(
       }),
   };
 }
-
-const memoryOf = (state: Tensors): Tensors => withoutPrefix('memory.', state as never) as unknown as Tensors;
 
 const scaled = (before: Tensor, after: Tensor, rate: number | Tensor): Tensor =>
   rate === 1 ? after : tf.add(before, tf.mul(tf.sub(after, before), rate));

@@ -1,6 +1,6 @@
 /** @file An MLP for each element by itself, whose last layer is joined by a structured one. */
-import { mapValues, tf } from '@weightspace/compute';
-import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
+import { mapValues, tf, withoutPrefix, withPrefix } from '@weightspace/compute';
+import type { Tensor } from '@weightspace/compute';
 
 import type { Settings } from '../kinds.ts';
 import { TIME_FEATURES } from '../optimizers/features.ts';
@@ -33,7 +33,7 @@ export const hybridMap = <S extends Settings>(structured: ElementMapFamily<S>): 
     return {
       initialize: (stream) => ({
         ...pointMlpParameters(sizes, stream),
-        ...renamed(layer.initialize(stream.split('structure')), (name) => PREFIX + name),
+        ...withPrefix(PREFIX, layer.initialize(stream.split('structure'))),
       }),
       apply: (meta, x) => {
         const later = laterLayers(meta, hiddenLayers + 1, networksIn(x.values));
@@ -43,17 +43,9 @@ export const hybridMap = <S extends Settings>(structured: ElementMapFamily<S>): 
         );
         // Without the ones that carry biases.
         const values = mapValues(hidden, (h) => tf.slice(h, [0, 0, 0], [h.shape[0]!, width, h.shape[2]!]) as Tensor);
-        const ofStructure = layer.apply(structureOf(meta), { values });
+        const ofStructure = layer.apply(withoutPrefix(PREFIX, meta), { values });
         return mapValues(hidden, (h, name) => tf.add(tf.matMul(later.at(-1)!, h), ofStructure[name]!) as Tensor);
       },
     };
   },
 });
-
-const renamed = (arrays: NdArrays, f: (name: string) => string): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [f(name), array]));
-
-const structureOf = (meta: Tensors): Tensors =>
-  Object.fromEntries(
-    Object.entries(meta).flatMap(([name, x]) => (name.startsWith(PREFIX) ? [[name.slice(PREFIX.length), x]] : [])),
-  );

@@ -1,5 +1,5 @@
 /** @file Gradients that wait. */
-import { tf } from '@weightspace/compute';
+import { tf, withPrefix } from '@weightspace/compute';
 import type { Tensor, Tensors } from '@weightspace/compute';
 
 import { checkWhole } from '../kinds.ts';
@@ -21,13 +21,13 @@ export function delayed(optimizer: LearnedOptimizer, delay: number): LearnedOpti
   return {
     ...optimizer,
     start: (params) => {
-      const waiting: Tensors = { ...prefixed('gradient.', params), loss: tf.zeros([networksIn(params)]) };
+      const waiting: Tensors = { ...withPrefix('gradient.', params), loss: tf.zeros([networksIn(params)]) };
       const zeros = Object.fromEntries(Object.entries(waiting).map(([name, x]) => [name, tf.zerosLike(x)]));
-      return Object.assign({}, optimizer.start(params), ...places.map((place) => prefixed(place, zeros))) as Tensors;
+      return Object.assign({}, optimizer.start(params), ...places.map((place) => withPrefix(place, zeros))) as Tensors;
     },
     update: (meta, state, params, grads, context) => {
       const now: Tensors = {
-        ...prefixed('gradient.', grads),
+        ...withPrefix('gradient.', grads),
         loss: context.loss ?? tf.zeros([networksIn(params)]),
       };
       const first = tf.lessEqual(context.step, 0);
@@ -43,11 +43,8 @@ export function delayed(optimizer: LearnedOptimizer, delay: number): LearnedOpti
         ...context,
         ...(context.loss && { loss: oldest!['loss']! }),
       });
-      const kept = rest.map((tensors, i) => prefixed(places[i]!, tensors));
+      const kept = rest.map((tensors, i) => withPrefix(places[i]!, tensors));
       return { params: next.params, state: Object.assign({}, next.state, ...kept) as Tensors };
     },
   };
 }
-
-const prefixed = (prefix: string, tensors: Tensors): Tensors =>
-  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));

@@ -1,5 +1,5 @@
 /** @file Networks under way, as arrays. */
-import { mapValues, ndarray, sizeOf } from '@weightspace/compute';
+import { mapValues, ndarray, sizeOf, withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays } from '@weightspace/compute';
 
 /** N networks under way. A truncation may write its result into what it was given: don't use a state again that was passed on. */
@@ -27,17 +27,6 @@ export const unpackUnroll = (arrays: NdArrays): UnrollState => ({
   step: arrays['step'] as NdArray<'float32'>,
   horizon: arrays['horizon'] as NdArray<'float32'>,
 });
-
-export const withPrefix = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [prefix + name, array]));
-
-/** Those whose names begin so, without that. */
-export const withoutPrefix = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(
-    Object.entries(arrays)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, array]) => [name.slice(prefix.length), array]),
-  );
 
 /** Rows of all, once for each sign, one block behind another. */
 export const repeated = (arrays: NdArrays, times: number): NdArrays =>

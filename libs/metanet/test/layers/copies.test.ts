@@ -1,4 +1,14 @@
-import { assertClose, compile, mapValues, ndarray, RandomStream, rows, sizeOf, tf } from '@weightspace/compute';
+import {
+  assertClose,
+  compile,
+  mapValues,
+  ndarray,
+  RandomStream,
+  rows,
+  sizeOf,
+  tf,
+  withoutPrefix,
+} from '@weightspace/compute';
 import type { NdArray, NdArrays, Tensor, Tensors } from '@weightspace/compute';
 import {
   addBias,
@@ -63,10 +73,6 @@ const parts: NdArrays = Object.fromEntries([
     return [`e.${key}`, stream.split(key).normal([B, shape.shared, ...ends, shape.places, C])] as const;
   }),
 ]);
-const pick = (all: Tensors, prefix: string): Tensors =>
-  Object.fromEntries(
-    Object.entries(all).flatMap(([name, x]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), x]] : [])),
-  );
 const opsOf = (all: Tensors) => {
   const count = Object.values(all)[0]!.shape[0]!;
   const weights = mapValues(networksOf(chain, 1), ({ shape }) => tf.zeros([count, ...shape.slice(1)]) as Tensor);
@@ -108,7 +114,7 @@ const cases: { readonly [name: string]: Case } = {
     x: parts,
     f: (p, all) => {
       const ops = opsOf(all);
-      const [x, e] = [pick(all, 'x.'), { of: pick(all, 'e.') }];
+      const [x, e] = [withoutPrefix('x.', all), { of: withoutPrefix('e.', all) }];
       const updated = updatePnaEdges(p, 'l.edges', ops, x, e);
       return { ...pna(p, 'l', ops, x, updated, tf.fill([1, 1], 1.5)), ...applyLinear(updated) };
     },
@@ -117,7 +123,7 @@ const cases: { readonly [name: string]: Case } = {
     params: gmnBlockParameters('l', gmnSettings, false, stream),
     x: parts,
     f: (p, all) => {
-      const given = { nodes: pick(all, 'x.'), edges: pick(all, 'e.') };
+      const given = { nodes: withoutPrefix('x.', all), edges: withoutPrefix('e.', all) };
       const { nodes, edges } = gmnBlock(p, 'l', opsOf(all), given, gmnSettings, false);
       return { ...nodes, ...edges };
     },

@@ -1,6 +1,6 @@
 /** @file The equivariant layers of a DWSNet, which classifiers and editors share. */
 import type { Architecture } from '@weightspace/architecture';
-import { tf } from '@weightspace/compute';
+import { tf, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { splitBlocks } from '../../blocks/blocks.ts';
@@ -62,7 +62,7 @@ export function bodyOf(kind: string, architecture: Architecture, settings: DwsSe
       ) as NdArrays,
     measure: (weights) =>
       Object.assign(
-        settings.normalize ? scalesOf(weights) : {},
+        settings.normalize ? withPrefix('scale.', measureScales(weights)) : {},
         ...between.map(({ name, channels: [, d] }) =>
           settings.norm === 'batch' ? plainStatistics(`${name}.norm`, tensors, d) : {},
         ),
@@ -82,9 +82,6 @@ export function bodyOf(kind: string, architecture: Architecture, settings: DwsSe
     },
   };
 }
-
-const scalesOf = (weights: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(measureScales(weights)).map(([name, value]) => [`scale.${name}`, value]));
 
 /** Raw weights as features of one channel; channels come first. */
 function features(

@@ -1,6 +1,6 @@
 /** @file The layers of neural functional networks, which classifiers and editors share. */
 import type { Architecture } from '@weightspace/architecture';
-import { mapValues, tf, toTensor } from '@weightspace/compute';
+import { mapValues, tf, toTensor, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import { canonicalizeSigns } from '@weightspace/symmetry';
 
@@ -100,7 +100,7 @@ export function bodyOf(kind: string, permutable: Permutable, architecture: Archi
             frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
           }),
       ...(settings.zScore ? measureMoments(layout.blocks, weights) : {}),
-      ...(settings.normalize && !settings.zScore ? prefixScales(measureScales(weights)) : {}),
+      ...(settings.normalize && !settings.zScore ? withPrefix('scale.', measureScales(weights)) : {}),
     }),
     noise: (batch, stream) =>
       Object.assign({}, ...layers.map((layer) => layerNoise(layer, layout, settings, batch, stream))) as NdArrays,
@@ -165,9 +165,6 @@ function withProbes(x: Tensors, features: Tensors, layout: Layout): Tensors {
     ...Object.fromEntries(probed.map((t) => [t.name, tf.add(x[t.name]!, fold(t, features[t.name]!)) as Tensor])),
   };
 }
-
-const prefixScales = (scales: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(scales).map(([name, value]) => [`scale.${name}`, value]));
 
 function encodeWeights(
   params: Tensors,

@@ -1,6 +1,6 @@
 /** @file Neural functional networks: NP and HNP. */
 import type { Architecture } from '@weightspace/architecture';
-import { countDrawn, tf } from '@weightspace/compute';
+import { countDrawn, tf, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream } from '@weightspace/compute';
 
 import type { Permutable } from '../../blocks/layout.ts';
@@ -109,7 +109,7 @@ function createNfn(
     initialize,
     measure: (weights, stream) => ({
       ...body.measure(weights, stream),
-      ...(settings.statistics ? prefixed('statistics', measureColumns(measureStatistics(weights, names))) : {}),
+      ...(settings.statistics ? withPrefix('statistics.', measureColumns(measureStatistics(weights, names))) : {}),
     }),
     noise: (batch, stream) => ({
       ...body.noise(batch, stream.split('layers')),
@@ -127,9 +127,6 @@ function createNfn(
     },
   };
 }
-
-const prefixed = (prefix: string, arrays: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}.${name}`, array]));
 
 function editNfn(kind: string, permutable: Permutable, architecture: Architecture, settings: NfnSettings): Editor {
   if (settings.canonicalSigns)

@@ -1,6 +1,6 @@
 /** @file From raw weights through the blocks of a neural functional transformer. */
 import type { Architecture } from '@weightspace/architecture';
-import { tf } from '@weightspace/compute';
+import { tf, withPrefix } from '@weightspace/compute';
 import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { splitBlocks } from '../../blocks/blocks.ts';
@@ -60,9 +60,7 @@ export function nftEncoder(kind: string, architecture: Architecture, settings: N
       ) as Record<string, NdArray<'float32'>>,
     measure: (weights, stream) => ({
       frequencies: fourierFrequencies(settings.frequencies, settings.frequencyScale, stream.split('frequencies')),
-      ...(settings.normalize
-        ? Object.fromEntries(Object.entries(measureScales(weights)).map(([name, x]) => [`scale.${name}`, x]))
-        : {}),
+      ...(settings.normalize ? withPrefix('scale.', measureScales(weights)) : {}),
     }),
     noise: (batch, stream) =>
       Object.assign({}, ...names.map((name) => nftBlockNoise(name, layout, block, batch, stream))) as NdArrays,

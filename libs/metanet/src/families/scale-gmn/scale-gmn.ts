@@ -1,5 +1,5 @@
 /** @file Graph metanets that keep every exact symmetry of neurons: order, sign, positive scale, phase. */
-import { countDrawn, mapValues, tf } from '@weightspace/compute';
+import { countDrawn, mapValues, tf, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 import type { Architecture } from '@weightspace/architecture';
 
@@ -103,8 +103,7 @@ function bodyOf(
         ...names.map((name, i) => layerParameters(name, optionsOf(i), stream)),
       ) as NdArrays;
     },
-    measure: (weights) =>
-      Object.fromEntries(Object.entries(measureScales(weights)).map(([name, value]) => [`scale.${name}`, value])),
+    measure: (weights) => withPrefix('scale.', measureScales(weights)),
     apply: (params, fixed, weights) => {
       const scaled = mapValues(weights, (w, name) => tf.div(w, fixed[`scale.${name}`]!) as Tensor);
       // Phases are those of the biases as they are.

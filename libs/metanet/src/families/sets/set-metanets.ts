@@ -1,6 +1,6 @@
 /** @file Set models on hidden neurons: Deep Sets and the Set Transformer. */
 import type { Architecture } from '@weightspace/architecture';
-import { countParameters, mapValues, RandomStream, tf } from '@weightspace/compute';
+import { countParameters, mapValues, RandomStream, tf, withPrefix } from '@weightspace/compute';
 import type { NdArrays, Tensor, Tensors } from '@weightspace/compute';
 
 import { fourierFrequencies, measureScales } from '../../layers/encoding.ts';
@@ -174,7 +174,7 @@ function setMetanet(
     initialize,
     measure: (weights, stream) => ({
       frequencies: fourierFrequencies(frequencies, frequencyScale, stream.split('frequencies')),
-      ...Object.fromEntries(Object.entries(measureScales(weights)).map(([name, x]) => [`scale.${name}`, x])),
+      ...withPrefix('scale.', measureScales(weights)),
     }),
     noise: (batch, stream) => headNoise(batch, settings, stream.split('head')),
     apply: (params, fixed, weights, noise) => {

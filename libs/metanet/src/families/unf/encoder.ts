@@ -1,6 +1,6 @@
 /** @file From raw weights to the features of each block. */
 import { tf } from '@weightspace/compute';
-import type { NdArray, NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
+import type { NdArray, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import { splitBlocks } from '../../blocks/blocks.ts';
 import type { Block } from '../../blocks/blocks.ts';
@@ -92,7 +92,3 @@ function addedTo(params: Tensors, block: Block): Tensor {
     return tf.add(sum, tf.reshape(params[`encoder.position.${space}`]!, shape));
   }, channels);
 }
-
-/** Root mean squares as fixed values. */
-export const prefixScales = (scales: NdArrays): NdArrays =>
-  Object.fromEntries(Object.entries(scales).map(([name, value]) => [`scale.${name}`, value]));

@@ -1,6 +1,6 @@
 /** @file Universal neural functionals. */
 import type { Architecture } from '@weightspace/architecture';
-import { countDrawn, tf } from '@weightspace/compute';
+import { countDrawn, tf, withPrefix } from '@weightspace/compute';
 import type { NdArrays, RandomStream, Tensor, Tensors } from '@weightspace/compute';
 
 import type { Layout } from '../../blocks/layout.ts';
@@ -13,7 +13,7 @@ import { MetanetError } from '../../metanet.ts';
 import type { Editor, Metanet } from '../../metanet.ts';
 import { inputFamilies } from '../../registry.ts';
 import type { MetanetKind } from '../../registry.ts';
-import { encode, encoderParameters, prefixScales } from './encoder.ts';
+import { encode, encoderParameters } from './encoder.ts';
 import { universalPlan, widthOf } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { Statistics } from './statistics.ts';
@@ -106,7 +106,7 @@ function bodyOf(architecture: Architecture, settings: UnfSettings): Body {
     ...(frequencies > 0
       ? { frequencies: fourierFrequencies(frequencies, settings.frequencyScale, stream.split('frequencies')) }
       : {}),
-    ...(settings.normalize ? prefixScales(measureScales(weights)) : {}),
+    ...(settings.normalize ? withPrefix('scale.', measureScales(weights)) : {}),
   });
   return { layout, plan, channels: widths.at(-1)!, initialize, measure, apply };
 }
