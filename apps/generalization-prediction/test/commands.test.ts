@@ -21,7 +21,7 @@ import {
 } from '@weightspace/generalization-prediction';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { importScript, killTrain, writeMiniZoo } from './support.ts';
+import { importAppScript, killTrain, writeMiniZoo } from './support.ts';
 
 const { folder, remove } = temporaryFolder('generalization-prediction');
 const [one, mixed] = [join(folder, 'one'), join(folder, 'mixed')];
@@ -327,7 +327,7 @@ test.each([
   ['predict', 'Usage: generalization-prediction:predict [options] <files...>'],
   ['attribute', 'Usage: generalization-prediction:attribute [options] <file>'],
 ])('the script %s is the command', async (name, start) => {
-  const { code, stdout, stderr } = await importScript(`${name}.ts`, ['--help']);
+  const { code, stdout, stderr } = await importAppScript(`${name}.ts`, ['--help']);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout.startsWith(start), stdout).toBe(true);
 });

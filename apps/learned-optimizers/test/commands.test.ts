@@ -21,7 +21,7 @@ import type { EvaluationRecord } from '@weightspace/learned-optimizers';
 import { fitFunctions } from '@weightspace/zoo';
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { importScript, killMetaTrain } from './support.ts';
+import { importAppScript, killMetaTrain } from './support.ts';
 
 const { folder, remove } = temporaryFolder('learned-optimizers');
 afterAll(remove);
@@ -300,7 +300,7 @@ test.each([
   ['transfer', 'learned-optimizers-transfer: '],
   ['export', 'Usage: learned-optimizers:export [options] [optimizer]'],
 ])('the script %s is the command', async (name, start) => {
-  const { code, stdout, stderr } = await importScript(`${name}.ts`, ['--help']);
+  const { code, stdout, stderr } = await importAppScript(`${name}.ts`, ['--help']);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout.startsWith(start), stdout).toBe(true);
   expect(existsSync(join(folder, 'trained'))).toBe(true);

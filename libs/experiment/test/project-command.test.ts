@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { newestRun, runCommand, UsageError, wholeNumber } from '@weightspace/experiment';
 import type { ProjectCommand } from '@weightspace/experiment';
-import { onlyRun, runHere } from '@weightspace/experiment/testing';
+import { importScript, onlyRun, runHere } from '@weightspace/experiment/testing';
 import { describe, expect, test } from 'vitest';
 
 import { temporaryFolder } from './support.ts';
@@ -83,5 +83,28 @@ describe('onlyRun', () => {
     expect(() => onlyRun(runs)).toThrow(`${runs}: expected one run, found none`);
     for (const name of ['a', 'b']) mkdirSync(join(runs, name));
     expect(() => onlyRun(runs)).toThrow(`${runs}: expected one run, found a, b`);
+  });
+});
+
+describe('importScript', () => {
+  test('gives what a script prints and how it ends, and leaves the process as it was', async () => {
+    const { argv, exitCode } = process;
+    const writes = [process.stdout, process.stderr].map(({ write }) => write);
+    const file = join(import.meta.dirname, 'fixtures', 'greet.ts');
+    expect(await importScript(file, ['Ada', 'Alan'])).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: 'error: too many arguments. Expected 1 argument but got 2.\n',
+    });
+    expect([process.argv, process.exitCode]).toEqual([argv, exitCode]);
+    expect([process.stdout, process.stderr].map(({ write }) => write)).toEqual(writes);
+  });
+  test('leaves the process as it was when the script fails', async () => {
+    const { argv } = process;
+    const { write } = process.stdout;
+    await expect(importScript(join(temporaryFolder(), 'nowhere.ts'), [])).rejects.toThrow('nowhere.ts');
+    expect(process.argv).toBe(argv);
+    expect(process.stdout.write).toBe(write);
   });
 });

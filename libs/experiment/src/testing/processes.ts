@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { EXIT } from '../errors.ts';
 import type { Streams } from '../run/output.ts';
 
 /** A new folder, and what removes it. */
@@ -65,6 +66,33 @@ export async function runHere(call: (streams: Streams) => Promise<number>): Prom
   const streamOf = (name: 'stdout' | 'stderr') => ({ write: (text: string) => (printed[name] += text) });
   const code = await call({ stdout: streamOf('stdout'), stderr: streamOf('stderr') });
   return { code, signal: null, ...printed };
+}
+
+/**
+ * Runs a TypeScript file that sets `process.exitCode` in this process, as if it had been started with arguments; once for each
+ * file, since a module is run once. Nothing else may print meanwhile.
+ *
+ * @param file its whole path
+ */
+export async function importScript(file: string, args: readonly string[]): Promise<Ended> {
+  const { argv, exitCode, stdout, stderr } = process;
+  const printed = { stdout: '', stderr: '' };
+  const writes = [stdout.write, stderr.write] as const;
+  const hear = (name: 'stdout' | 'stderr') => (text: string | Uint8Array) => {
+    printed[name] += String(text);
+    return true;
+  };
+  try {
+    Object.assign(process, { argv: [argv[0]!, file, ...args], exitCode: undefined });
+    Object.assign(stdout, { write: hear('stdout') });
+    Object.assign(stderr, { write: hear('stderr') });
+    await import(file);
+    return { code: Number(process.exitCode ?? EXIT.done), signal: null, ...printed };
+  } finally {
+    Object.assign(stdout, { write: writes[0] });
+    Object.assign(stderr, { write: writes[1] });
+    Object.assign(process, { argv, exitCode });
+  }
 }
 
 export const readJson = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
