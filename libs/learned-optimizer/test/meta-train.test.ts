@@ -71,6 +71,14 @@ describe('metaTrain', () => {
     expect(curve[0]).toMatchObject({ innerSteps: 2 * 16 * 5, lost: 0, diverged: 0 });
   });
 
+  test('leaves the curve of a snapshot as it was', async () => {
+    const kept: Snapshot[] = [];
+    const safePoint: Stage['safePoint'] = async (snapshot) => void kept.push(await snapshot());
+    const outer = { ...outerDefaults, steps: 3, warmUp: 1 };
+    const { curve } = await metaTrain(bowls({ outer, stage: { ...nowhere, safePoint } }));
+    expect(kept.map(({ json }) => json)).toEqual([1, 2, 3].map((steps) => ({ curve: curve.slice(0, steps) })));
+  });
+
   test.each(['pes', 'truncated-es', 'full-es', 'truncated-backpropagation'])(
     'with %s it ends with the same bits when it is stopped and resumed',
     async (estimator) => {

@@ -133,7 +133,7 @@ async function train(
 ): Promise<MetaResult> {
   const { stream, stage, onStep } = training;
   const restored = stage.checkpoint.load<Position>();
-  let curve = restored?.json.curve ?? [];
+  const curve = [...(restored?.json.curve ?? [])];
   let state = restored ? unpack(restored.arrays, stacks.length) : start(training, stacks);
   checkShapes(state.meta, stacks);
   while (curve.length < training.outer.steps) {
@@ -152,10 +152,11 @@ async function train(
     const made = await outer.update(meanOf(estimates), state, curve.length);
     state = { meta: made.meta, adam: made.adam, unrolls };
     const point = pointOf(curve.length + 1, estimates, made.norm);
-    curve = [...curve, point];
+    curve.push(point);
     onStep?.(point);
-    const now: Snapshot = { arrays: pack(state), json: { curve } satisfies Position };
-    await stage.safePoint(() => now);
+    const now = state;
+    // Packed and copied only when a checkpoint is due, which is before the next step changes either.
+    await stage.safePoint((): Snapshot<Position> => ({ arrays: pack(now), json: { curve: [...curve] } }));
   }
   return { meta: state.meta, curve };
 }
