@@ -151,8 +151,15 @@ describe('compare, data-efficiency and out-of-distribution', () => {
       zoo: mixed,
       models: ['stat-nn', 'flat-mlp'],
       'training.epochs': 8,
+      groupBy: 'activation',
     });
     expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/Kendall's τ by activation:\n\n\| activation +\| +rows \| +runs \| +stat-nn \|\n/);
+    expect(stdout).toMatch(/^\| tanh +\| +\d+ \| +\d+ \| +-?\d\.\d{3}/m);
+    const compared = onlyRun(join(folder, 'compared'));
+    expect(readFileSync(join(compared, 'comparison.md'), 'utf8')).toContain("## Kendall's τ by activation\n\n| activ");
+    const lines = readFileSync(join(compared, 'tau-by-activation.csv'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => line.split(',')[0])).toEqual(['"activation"', '"relu"', '"tanh"']);
     expect(stdout).toContain('left out, since they take one architecture: flat-mlp');
     const csv = readFileSync(join(onlyRun(join(folder, 'compared')), 'comparison.csv'), 'utf8')
       .trim()
@@ -160,6 +167,13 @@ describe('compare, data-efficiency and out-of-distribution', () => {
     expect(csv.map((line) => line.split(',')[0])).toEqual(['model', 'stat-nn', 'train accuracy known']);
     expect(csv[1]!.split(',')).toHaveLength(csv[0]!.split(',').length);
     expect(Object.keys(summaryOf('compared').baselines)).toEqual(['stat-nn', 'train accuracy known']);
+  });
+  test('compare names the columns that there are before it trains', async () => {
+    const settings = { zoo: one, models: ['stat-nn'], groupBy: 'colour' };
+    const { code, stdout, stderr } = await run(generalizationComparison, 'colours', settings);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/groupBy: must be of zoo, .*epoch.*, got 'colour'/);
+    expect(stdout).not.toContain('stat-nn-seed0');
   });
   test('data-efficiency trains on shares of the runs, smaller ones for more epochs', async () => {
     const settings = { zoo: one, models: ['stat-nn'], shares: [0.25, 1], 'training.epochs': 8 };

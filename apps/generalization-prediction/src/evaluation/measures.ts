@@ -41,6 +41,13 @@ export function estimate({ predictions, truth, runs }: Judged, stream: RandomStr
   return bootstrapIntervals(statistics, { groups: runs, stream, samples });
 }
 
+/** Kendall's τ alone, as `estimate` has it. */
+export const estimateTau = ({ predictions, truth, runs }: Judged, stream: RandomStream, samples = 1000): Estimate =>
+  bootstrapIntervals(
+    { tau: (rows) => meanOver(kendallTau, predictions, truth, rows) },
+    { groups: runs, stream, samples },
+  ).tau;
+
 /** By how much Kendall's τ of one is above that of the other, on the same samples of runs. */
 export function estimateLead(a: Judged, b: Judged, stream: RandomStream, samples = 1000): Estimate {
   const tau = ({ predictions, truth }: Judged, rows: Int32Array) => meanOver(kendallTau, predictions, truth, rows);
