@@ -8,6 +8,7 @@ import {
   translation,
 } from '@weightspace/augmentation';
 import { withoutPrefix } from '@weightspace/compute';
+import type { NdArrays } from '@weightspace/compute';
 import { describe, expect, test } from 'vitest';
 
 import { generic, smallCnn } from './architectures.ts';
