@@ -57,5 +57,7 @@ export { stackedConv2d } from './stacked/stacked-conv2d.ts';
 export type { StackedConv2dOptions } from './stacked/stacked-conv2d.ts';
 export { stackedConv2dChannelsLast } from './stacked/stacked-conv2d-channels-last.ts';
 export { stackedLinear } from './stacked/stacked-linear.ts';
+export { stackedPointMlp } from './stacked/stacked-point-mlp.ts';
+export type { PointLayer } from './stacked/stacked-point-mlp.ts';
 export { openOnnx, OnnxRunError, runOnnx } from './onnx/run-onnx.ts';
 export type { OnnxArray, OnnxData, OnnxElementType, OnnxInput, OnnxRunner } from './onnx/run-onnx.ts';

@@ -1,13 +1,12 @@
 /** @file An MLP for each element by itself, whose last layer is joined by a structured one. */
-import { mapValues, tf, withoutPrefix, withPrefix } from '@weightspace/compute';
+import { mapValues, stackedPointMlp, tf, withoutPrefix, withPrefix } from '@weightspace/compute';
 import type { Tensor } from '@weightspace/compute';
 
 import type { Settings } from '../kinds.ts';
 import { TIME_FEATURES } from '../optimizers/features.ts';
-import { networksIn } from '../optimizers/per-network.ts';
-import { laterLayers, pointMlpParameters, restOfPointMlp } from '../optimizers/point-mlp.ts';
+import { pointMlpParameters } from '../optimizers/point-mlp.ts';
 import type { ElementMapFamily } from './element-map.ts';
-import { firstLayer } from './pointwise-map.ts';
+import { layersOf } from './pointwise-map.ts';
 
 const PREFIX = 'structure.';
 
@@ -36,15 +35,16 @@ export const hybridMap = <S extends Settings>(structured: ElementMapFamily<S>): 
         ...withPrefix(PREFIX, layer.initialize(stream.split('structure'))),
       }),
       apply: (meta, x) => {
-        const later = laterLayers(meta, hiddenLayers + 1, networksIn(x.values));
-        const hidden = mapValues(
-          firstLayer(meta, x),
-          (first) => tf.relu(restOfPointMlp(first, later.slice(0, -1))) as Tensor,
+        const layers = layersOf(meta, x, hiddenLayers + 1);
+        const values = mapValues(
+          x.values,
+          (value, name) => tf.relu(stackedPointMlp(value, layers(name).slice(0, -1))) as Tensor,
         );
-        // Without the ones that carry biases.
-        const values = mapValues(hidden, (h) => tf.slice(h, [0, 0, 0], [h.shape[0]!, width, h.shape[2]!]) as Tensor);
         const ofStructure = layer.apply(withoutPrefix(PREFIX, meta), { values });
-        return mapValues(hidden, (h, name) => tf.add(tf.matMul(later.at(-1)!, h), ofStructure[name]!) as Tensor);
+        return mapValues(
+          values,
+          (h, name) => tf.add(stackedPointMlp(h, layers(name).slice(-1)), ofStructure[name]!) as Tensor,
+        );
       },
     };
   },

@@ -1,10 +1,10 @@
 /** @file An MLP for each element by itself. */
-import { mapValues, tf } from '@weightspace/compute';
-import type { Tensor, Tensors } from '@weightspace/compute';
+import { mapValues, stackedPointMlp, tf } from '@weightspace/compute';
+import type { PointLayer, Tensor, Tensors } from '@weightspace/compute';
 
 import { TIME_FEATURES } from '../optimizers/features.ts';
 import { networksIn } from '../optimizers/per-network.ts';
-import { laterLayers, layerOf, pointMlpParameters, restOfPointMlp, withOnes } from '../optimizers/point-mlp.ts';
+import { layerOf, pointMlpParameters } from '../optimizers/point-mlp.ts';
 import type { ElementFeatures, ElementMap, MapOptions } from './element-map.ts';
 
 /**
@@ -19,21 +19,27 @@ export function pointwiseMap({ inputs, outputs, width, hiddenLayers }: MapOption
   return {
     initialize: (stream) => pointMlpParameters(sizes, stream),
     apply: (meta, x) => {
-      const later = laterLayers(meta, hiddenLayers + 1, networksIn(x.values));
-      return mapValues(firstLayer(meta, x), (first) => restOfPointMlp(first, later));
+      const layers = layersOf(meta, x, hiddenLayers + 1);
+      return mapValues(x.values, (value, name) => stackedPointMlp(value, layers(name)));
     },
   };
 }
 
-/** What the first of the point MLP's layers gives, before its ReLU, ones included; shape `[N, H + 1, P]`. */
-export function firstLayer(meta: Tensors, { values, scales, time }: ElementFeatures): Tensors {
-  const [weight, bias] = layerOf(meta, 1, networksIn(values));
+/** Layers of the MLP, whose first is each parameter's own. @param depth layers in all @returns by name of a parameter */
+export function layersOf(
+  meta: Tensors,
+  { values, scales, time }: ElementFeatures,
+  depth: number,
+): (name: string) => readonly PointLayer[] {
+  const count = networksIn(values);
+  const [{ weight, bias }, ...later] = Array.from({ length: depth }, (_, i) => {
+    const [w, b] = layerOf(meta, i + 1, count);
+    return { weight: w, bias: b };
+  }) as [PointLayer, ...PointLayer[]];
   const [own, ofTime] = tf.split(weight, [weight.shape[2]! - TIME_FEATURES, TIME_FEATURES], 2) as [Tensor, Tensor];
-  const now = tf.squeeze(tf.matMul(ofTime, tf.expandDims(time!, 2)), [2]);
-  const moved = tf.add(bias, now) as Tensor;
-  return mapValues(values, (x, name) => {
-    const [N, , P] = x.shape as [number, number, number];
-    const first = withOnes(scales ? tf.mul(own, tf.expandDims(scales[name]!, 1)) : own, moved);
-    return tf.matMul(first, tf.concat([x, tf.ones([N, 1, P])], 1)) as Tensor;
-  });
+  const moved: Tensor = tf.add(bias, tf.squeeze(tf.matMul(ofTime, tf.expandDims(time!, 2)), [2]));
+  return (name) => {
+    const first: Tensor = scales ? tf.mul(own, tf.expandDims(scales[name]!, 1)) : own;
+    return [{ weight: first, bias: moved }, ...later];
+  };
 }

@@ -21,7 +21,7 @@ const WASTE = 8;
 type Shape5 = readonly [number, number, number, number, number];
 type Shape6 = readonly [number, number, number, number, number, number];
 
-const filled = (channels: number, block: number): number => Math.ceil(channels / block) * block;
+export const filled = (channels: number, block: number): number => Math.ceil(channels / block) * block;
 
 /** @param w `[N, O, C, K, L]` */
 export function canBlock({ block }: Builder, w: readonly number[]): boolean {
@@ -30,7 +30,7 @@ export function canBlock({ block }: Builder, w: readonly number[]): boolean {
   return (filled(O, block) / O) * (C <= FEW ? 1 : filled(C, block) / C) <= WASTE;
 }
 
-function blockedConv(
+export function blockedConv(
   b: Builder,
   inputs: readonly Value[],
   shape: readonly number[],
@@ -100,7 +100,7 @@ function planes(b: Builder, x: Value): Value {
 }
 
 /** `[N, O / c, C, K, L, c]` */
-function planeFilters(b: Builder, w: Value): Value {
+export function planeFilters(b: Builder, w: Value): Value {
   const [N, O, C, K, L] = w.shape as Shape5;
   const all = filled(O, b.block);
   const full = b.pad(w, [0, 0, 0, 0, 0], [0, all - O, 0, 0, 0]);
@@ -108,7 +108,7 @@ function planeFilters(b: Builder, w: Value): Value {
 }
 
 /** `[N, O / c, C / c, K, L, c of C, c of O]` */
-function blockFilters(b: Builder, w: Value): Value {
+export function blockFilters(b: Builder, w: Value): Value {
   const [N, O, C, K, L] = filledFilters(b, w).shape as Shape5;
   const c = b.block;
   const inside = channelsInside(b, b.reshape(filledFilters(b, w), [N, O, C * K * L]));
@@ -117,7 +117,7 @@ function blockFilters(b: Builder, w: Value): Value {
 }
 
 /** `[B, channels, S]` as `[B, channels / c, S, c]`; faster than as a `Transpose`. */
-function channelsInside(b: Builder, x: Value): Value {
+export function channelsInside(b: Builder, x: Value): Value {
   const [B, channels, S] = x.shape as [number, number, number];
   const whole = b.reshape(x, [B, channels, S, 1]);
   const turned = b.graph.add(
