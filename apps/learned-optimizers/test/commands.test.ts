@@ -230,6 +230,32 @@ describe('evaluate', () => {
   });
 });
 
+describe('the shipped optimizers', () => {
+  const shipped = join(import.meta.dirname, '..', '..', '..', 'data', 'pretrained-optimizers');
+  const kinds = ['mlp-lopt', 'adafac-mlp-lopt'];
+  test('do what their files say, and better than Adam with its best rate', async () => {
+    const optimizers = kinds.map((kind) => join(shipped, kind));
+    const settings = { optimizers, 'baseline.longer': 1, 'baseline.runs': 1 };
+    const { code, stdout, stderr } = await run(evaluation, 'shipped', settings, ['--configuration', 'pretrained']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('from record');
+    const { metrics, baselines } = summaryOf('shipped');
+    for (const own of [metrics, baselines['adafac-mlp-lopt']!]) {
+      // Rounding grows in a thousand steps: on other machines single networks end elsewhere, and their mean a little.
+      expect(own['difference-from-record']).toBeLessThan(0.02);
+      expect(own['train/loss-lead']).toBeLessThan(0);
+      expect(own['diverged']).toBe(0);
+    }
+  });
+  test.each(kinds)('%s says where it comes from', (kind) => {
+    const { provenance } = loadOptimizer(join(shipped, kind));
+    expect(provenance.command).toContain(`learned-optimizers:meta-train -- --configuration ${kind}`);
+    expect(provenance.commit).toMatch(/^[0-9a-f]{40}$/);
+    expect(provenance.curve.at(-1)![1]).toBeLessThan(provenance.curve[0]![1]);
+    expect(provenance['evaluation']).toMatchObject({ settings: { steps: 1000, runs: 10 } });
+  });
+});
+
 describe('transfer', () => {
   test('has a row for each task and optimizer, and leaves out what does not fit', async () => {
     const path = join(folder, 'misfit');

@@ -17,7 +17,7 @@ const config = { ...shared, task: taskChoice('image-mlp'), tasks: 1, record: fal
 
 /** Of the optimizers in data/pretrained-optimizers, which their files' curves come from. */
 const pretrained = {
-  optimizers: ['mlp-unf-lopt', 'adafac-mlp-lopt'].map((name) => `data/pretrained-optimizers/${name}`),
+  optimizers: ['mlp-lopt', 'adafac-mlp-lopt'].map((name) => `data/pretrained-optimizers/${name}`),
   batches: 16,
   baseline: { longer: 2 },
 };
