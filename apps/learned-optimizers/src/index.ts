@@ -1,6 +1,7 @@
 export { namedOptimizers, withFolders } from './evaluation/optimizers.ts';
 export { writeRecord } from './evaluation/record.ts';
 export type { EvaluationRecord } from './evaluation/record.ts';
+export { differencesOf } from './evaluation/differences.ts';
 export { transferTasks } from './evaluation/transfer-tasks.ts';
 export { evaluation } from './experiments/evaluate.ts';
 export { metaTraining } from './experiments/meta-train.ts';

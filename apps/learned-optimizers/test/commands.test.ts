@@ -163,6 +163,8 @@ describe('evaluate', () => {
     const [header, ...rows] = readFileSync(join(own, 'evaluation.csv'), 'utf8').trim().split('\n');
     expect(rows).toHaveLength(3);
     expect(header).toMatch(/^task,optimizer,/);
+    // The two are the same.
+    expect(stdout).toMatch(/network by network .*\n.*\n\| adafac-mlp-lopt \(.*\) less .*\| +0.000 ± 0.000 \| +0.000/);
     expect(header).toContain('test/accuracy,test/accuracy_low,test/accuracy_high');
   });
   test('says what several tasks of a family say together', async () => {

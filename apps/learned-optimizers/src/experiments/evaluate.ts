@@ -2,6 +2,7 @@
 import { defineExperiment } from '@weightspace/experiment';
 import type { RunContext } from '@weightspace/experiment';
 
+import { differenceColumns, differencesOf } from '../evaluation/differences.ts';
 import { judge, metricsOf } from '../evaluation/judge.ts';
 import type { JudgeSettings, Judgement } from '../evaluation/judge.ts';
 import { namedOptimizers } from '../evaluation/optimizers.ts';
@@ -71,7 +72,7 @@ async function run(context: RunContext) {
     const learned = judgement.results.slice(1);
     learned.forEach(({ curves }, k) => writeRecord(optimizers[k]!.saved, recordOf(context, task, curves, settings)));
   }
-  const tables = judgements.map(({ task, results }) => `${task.name}\n\n${asMarkdown(resultColumns, results)}\n`);
+  const tables = judgements.map(tablesOf);
   const together = tasks.length === 1 ? [] : pooled(judgements);
   if (together.length > 0) tables.push(`${asMarkdown(pooledColumns, together)}\n`);
   const text = tables.join('\n');
@@ -97,4 +98,14 @@ async function run(context: RunContext) {
     metrics: { ...metricsOf(first!), 'baseline-rate': judgements[0]!.rate },
     baselines: Object.fromEntries([baseline!, ...others].map((result) => [result.name, metricsOf(result)])),
   };
+}
+
+function tablesOf(judgement: Judgement): string {
+  const { task, results } = judgement;
+  const differences = differencesOf(judgement);
+  const tables = [
+    asMarkdown(resultColumns, results),
+    ...(differences.length === 0 ? [] : [asMarkdown(differenceColumns, differences)]),
+  ];
+  return `${task.name}\n\n${tables.join('\n\n')}\n`;
 }
