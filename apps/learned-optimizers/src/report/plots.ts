@@ -51,23 +51,24 @@ export async function curvePlots({ task, steps, envelope, results }: Judgement):
         high: found.map(({ high }) => high),
       };
     });
-  const step = { title: 'inner step' };
-  const drawn = (name: string, title: string, x: Axis, y: string, lines: readonly LineSeries[], caption: string) =>
-    linePlot({ title, subtitle, x, y: { title: y }, series: lines }).then((plot) => ({ name, plot, caption }));
+  const step = { title: 'inner step', log: true };
+  const loss = { title: 'loss', log: true };
+  const drawn = (name: string, title: string, x: Axis, y: Axis, lines: readonly LineSeries[], caption: string) =>
+    linePlot({ title, subtitle, x, y, series: lines }).then((plot) => ({ name, plot, caption }));
   const plots = [
     await drawn(
       'loss-over-steps',
       'Training loss over steps',
       step,
-      'loss',
+      loss,
       [...series('train/loss', () => 1), enveloping(1)],
       'On the same batches at each evaluation. The envelope has the best of 15 rates at each step.',
     ),
     await drawn(
       'loss-over-time',
       'Training loss over wall-clock time',
-      { title: 'milliseconds of gradients and updates, one network' },
-      'loss',
+      { title: 'milliseconds of gradients and updates, one network', log: true },
+      loss,
       [...series('train/loss', (own) => 1e3 * stepSeconds(own)), enveloping(1e3 * stepSeconds(results[0]!))],
       'Times of a network in such a stack, medians over steps; the envelope at the times of the baseline.',
     ),
@@ -75,12 +76,15 @@ export async function curvePlots({ task, steps, envelope, results }: Judgement):
       'test-loss-over-steps',
       'Test loss over steps',
       step,
-      'loss',
+      loss,
       series('test/loss', () => 1),
       'On the same batches at each evaluation.',
     ),
   ];
   if (results[0]!.final['test/accuracy'] === undefined) return plots;
   const lines = series('test/accuracy', () => 1);
-  return [...plots, await drawn('test-accuracy-over-steps', 'Test accuracy over steps', step, 'accuracy', lines, '')];
+  return [
+    ...plots,
+    await drawn('test-accuracy-over-steps', 'Test accuracy over steps', step, { title: 'accuracy' }, lines, ''),
+  ];
 }
