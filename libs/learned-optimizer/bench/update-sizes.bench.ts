@@ -3,11 +3,25 @@ import { initialize, mlp } from '@weightspace/architecture';
 import { compile, countParameters, mapValues, RandomStream, scalar } from '@weightspace/compute';
 import type { Benchmark, NdArrays, Prepared, Tensor, Tensors } from '@weightspace/compute';
 import { copied, createOptimizer } from '@weightspace/learned-optimizer';
+import type { Settings } from '@weightspace/learned-optimizer';
 
 const SIZES = [1e3, 1e4, 1e5, 1e6];
-const KINDS = ['adam', 'mlp-lopt', 'adafac-mlp-lopt', 'unf-lopt', 'ng-gnn-lopt'];
-/** Their features of each weight are as wide as the optimizer's layers. */
-const LARGEST: { readonly [kind: string]: number } = { 'unf-lopt': 1e5, 'ng-gnn-lopt': 1e5 };
+
+interface Sized {
+  readonly kind: string;
+  readonly settings?: Settings;
+  /** What a weight's features, as wide as the optimizer's layers, leave memory for. */
+  readonly largest?: number;
+}
+const OPTIMIZERS: readonly Sized[] = [
+  { kind: 'adam' },
+  { kind: 'mlp-lopt' },
+  { kind: 'adafac-mlp-lopt' },
+  { kind: 'unf-lopt' },
+  { kind: 'mlp-unf-lopt' },
+  { kind: 'ng-gnn-lopt', largest: 1e5 },
+  { kind: 'ng-gnn-lopt', settings: { width: 5 } },
+];
 const UPDATES = 3;
 
 /** Two hidden layers of equal width, about so many parameters. */
@@ -16,10 +30,10 @@ function perceptron(parameters: number) {
   return mlp({ sizes: [16, width, width, 10], activation: 'relu' });
 }
 
-async function prepared(kind: string, size: number): Promise<Prepared> {
+async function prepared({ kind, settings }: Sized, size: number): Promise<Prepared> {
   const architecture = perceptron(size);
   const stream = RandomStream.fromSeed(0);
-  const optimizer = createOptimizer(kind, architecture);
+  const optimizer = createOptimizer(kind, architecture, settings);
   const first = initialize(architecture, stream, { count: 1 });
   const grads = mapValues(first, ({ shape }, name) => stream.split(name).normal(shape, 0, 0.1));
   const meta = copied(optimizer.initialize(stream), 1);
@@ -46,11 +60,14 @@ async function prepared(kind: string, size: number): Promise<Prepared> {
   };
 }
 
-export const benchmarks: readonly Benchmark[] = KINDS.flatMap((kind) =>
-  SIZES.filter((size) => size <= (LARGEST[kind] ?? Infinity)).map((size) => ({
-    name: `overhead of ${kind}: ${size.toExponential(0).replace('e+', 'e')} parameters, 1 thread`,
+const nameOf = ({ kind, settings = {} }: Sized): string =>
+  [kind, ...Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`)].join(', ');
+
+export const benchmarks: readonly Benchmark[] = OPTIMIZERS.flatMap((own) =>
+  SIZES.filter((size) => size <= (own.largest ?? Infinity)).map((size) => ({
+    name: `overhead of ${nameOf(own)}: ${size.toExponential(0).replace('e+', 'e')} parameters, 1 thread`,
     unit: { name: 'update', count: UPDATES },
     calls: 5,
-    prepare: () => prepared(kind, size),
+    prepare: () => prepared(own, size),
   })),
 );
