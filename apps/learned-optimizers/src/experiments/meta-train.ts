@@ -60,8 +60,9 @@ export const metaTraining = defineExperiment({
   config: config as never as typeof config,
   configurations: {
     quick: {
+      optimizer: { kind: 'mlp-lopt' },
       truncation: { least: 20, greatest: 200 },
-      outer: { steps: 500, rate: 3e-3, warmUp: 25 },
+      outer: { steps: 1000, rate: 3e-3, warmUp: 25 },
     },
     ...Object.fromEntries(
       learnedKinds().map((kind) => [
