@@ -42,6 +42,10 @@ export function tasksOf(choice: Choice, count: number, stream: RandomStream): re
   return Array.from({ length: count }, (_, i) => family.sample(stream.split('task').split(i)));
 }
 
+/** Tasks that a meta-training with the same stream doesn't draw. */
+export const heldOutTasks = (choice: Choice, count: number, stream: RandomStream): readonly Task[] =>
+  tasksOf(choice, count, stream.split('held-out'));
+
 /** Optimizers that are learned and not a hand-made rule, nor one with learned hyperparameters. */
 export const learnedKinds = (): readonly string[] => {
   const kinds = optimizerKinds().map(({ kind }) => kind);

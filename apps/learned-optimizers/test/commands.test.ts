@@ -10,8 +10,11 @@ import { createOptimizer, loadOptimizer, saveOptimizer, trainingOptimizer } from
 import {
   evaluation,
   exportCommand,
+  heldOutTasks,
   learnedKinds,
   metaTraining,
+  taskChoice,
+  tasksOf,
   transfer,
   transferTasks,
   withFolders,
@@ -56,6 +59,7 @@ const mini = {
   'truncation.greatest': 8,
   'outer.steps': 12,
   'outer.warmUp': 2,
+  'optimizer.kind': 'adafac-mlp-lopt',
 };
 const often = ['--checkpoint-seconds', '0'];
 const trained = () => onlyRun(join(folder, 'trained'));
@@ -185,6 +189,17 @@ describe('evaluate', () => {
     const refused = await run(evaluation, 'refused-record', { ...settings, record: true });
     expect(refused.stderr).toContain("record: an optimizer's file has the curves of one task, got tasks=2");
     expect(refused.code).toBe(2);
+  });
+  test('draws other tasks than a meta-training with the same seed', async () => {
+    const [choice, stream] = [taskChoice('mlp-family'), RandomStream.fromSeed(0)];
+    const [met] = tasksOf(choice, 1, stream);
+    const [own] = heldOutTasks(choice, 1, stream);
+    expect(own!.name).not.toBe(met!.name);
+    const tiny = { steps: 1, every: 1, runs: 2, batches: 1, 'baseline.runs': 1, 'baseline.longer': 1 };
+    const settings = { ...tiny, optimizers: [trained()], 'task.kind': 'mlp-family' };
+    const { code, stdout, stderr } = await run(evaluation, 'held-out', settings);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain(` on ${own!.name}\n`);
   });
   test('records curves in the file of an optimizer, and finds them again', async () => {
     const path = join(folder, 'recorded.json');

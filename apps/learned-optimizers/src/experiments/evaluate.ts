@@ -10,7 +10,7 @@ import { metricsOfPooled, pooled, pooledColumns } from '../evaluation/pooled.ts'
 import { recordOf, writeRecord } from '../evaluation/record.ts';
 import { curvePlots } from '../report/plots.ts';
 import { asMarkdown, curvesAsCsv, resultColumns, resultsAsCsv } from '../report/table.ts';
-import { taskChoice, tasksOf, taskVariants } from '../settings.ts';
+import { heldOutTasks, taskChoice, taskVariants } from '../settings.ts';
 import type { Choice } from '../settings.ts';
 import { descriptions, rules, shared } from './shared.ts';
 
@@ -40,7 +40,7 @@ export const evaluation = defineExperiment({
     record && tasks > 1 ? `record: an optimizer's file has the curves of one task, got tasks=${tasks}` : undefined,
   descriptions: {
     ...descriptions,
-    tasks: 'tasks that are drawn from the family',
+    tasks: 'tasks that are drawn from the family, others than those of a meta-training with the same seed',
     'task.kind': 'family of tasks; its own settings follow it',
     record: "write the curves into the optimizers' files, where later evaluations with these settings compare theirs",
   },
@@ -57,7 +57,7 @@ interface Resolved extends JudgeSettings {
 async function run(context: RunContext) {
   const settings = context.config as unknown as Resolved;
   const optimizers = namedOptimizers(settings.optimizers);
-  const tasks = tasksOf(settings.task, settings.tasks, context.stream);
+  const tasks = heldOutTasks(settings.task, settings.tasks, context.stream);
   const names = optimizers.map(({ name }) => name).join(', ');
   const judgements: Judgement[] = [];
   for (const [i, task] of tasks.entries()) {

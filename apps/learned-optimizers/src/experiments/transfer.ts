@@ -8,7 +8,7 @@ import type { JudgeSettings, Judgement, Named, Result } from '../evaluation/judg
 import { namedOptimizers } from '../evaluation/optimizers.ts';
 import { transferTasks } from '../evaluation/transfer-tasks.ts';
 import { asMarkdown, resultColumns, resultsAsCsv } from '../report/table.ts';
-import { tasksOf } from '../settings.ts';
+import { heldOutTasks } from '../settings.ts';
 import { descriptions, rules, shared } from './shared.ts';
 
 const config = { ...shared, tasks: Object.keys(transferTasks) as readonly string[] };
@@ -55,7 +55,7 @@ async function run(context: RunContext) {
   const rows: Row[] = [];
   const left: string[] = [];
   for (const name of settings.tasks) {
-    const [task] = tasksOf(transferTasks[name]!, 1, context.stream);
+    const [task] = heldOutTasks(transferTasks[name]!, 1, context.stream);
     const fitting = optimizers.filter((own) => fits(own, task!.architecture, (why) => left.push(`${name}: ${why}`)));
     if (fitting.length === 0) continue;
     context.say(`${name}: ${task!.name}, ${task!.architecture.parameterCount.toLocaleString('en')} parameters`);
