@@ -244,6 +244,10 @@ describe('evaluate', () => {
     expect(withFolders(['a', 'b', '--resume'])).toEqual(['--set', 'optimizers=["a","b"]', '--resume']);
     expect(withFolders(['--set', 'runs=3'])).toEqual(['--set', 'runs=3']);
     expect(withFolders(['a'])).toEqual(['--set', 'optimizers=["a"]']);
+    const full = ['--configuration', 'full'];
+    expect(withFolders([...full, 'a', '--resume'])).toEqual([...full, '--set', 'optimizers=["a"]', '--resume']);
+    expect(withFolders([...full, '--resume'])).toEqual([...full, '--resume']);
+    expect(withFolders(full)).toEqual(full);
   });
 });
 

@@ -64,6 +64,19 @@ describe('resolveConfig', () => {
       extra: { x: 'y' },
     });
   });
+  test.each(['tags=b,c', 'tags=[b,c]', 'tags=[b, c]', 'tags=["b","c"]'])(
+    'takes --set %s, with quotes or without',
+    (text) => {
+      expect(set(text)['tags']).toEqual(['b', 'c']);
+    },
+  );
+  test('takes names for lists that begin empty, and refuses lists of lists without quotes', () => {
+    const own = (text: string) =>
+      resolveConfig({ defaults: { seed: 0, files: [] } }, [setLayer([`files=${text}`])])['files'];
+    expect(own('[runs/a,runs/b]')).toEqual(['runs/a', 'runs/b']);
+    expect(own('[]')).toEqual([]);
+    expect(() => own('[[a],[b]]')).toThrow('write a list as JSON');
+  });
   test('sets several members of a group by JSON', () => {
     expect(set('optimizer={"name":"sgd","weightDecay":0.1}')['optimizer']).toEqual({ name: 'sgd', weightDecay: 0.1 });
   });

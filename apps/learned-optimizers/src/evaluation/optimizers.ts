@@ -21,9 +21,18 @@ export function namedOptimizers(paths: readonly string[]): readonly Named[] {
   });
 }
 
-/** `evaluate FOLDER… [options]` as the experiment has it: `--set optimizers=[…]`. */
+/**
+ * `evaluate FOLDER… [options]` as the experiment has it: `--set optimizers=[…]`. A configuration may be in front of the folders,
+ * where a target of Nx puts its own.
+ */
 export function withFolders(argv: readonly string[]): readonly string[] {
-  const first = argv.findIndex((word) => word.startsWith('-'));
-  const [folders, rest] = first < 0 ? [argv, []] : [argv.slice(0, first), argv.slice(first)];
-  return folders.length === 0 ? rest : ['--set', `optimizers=${JSON.stringify(folders)}`, ...rest];
+  const configuration = argv[0] === '--configuration' ? argv.slice(0, 2) : [];
+  const given = argv.slice(configuration.length);
+  const first = given.findIndex((word) => word.startsWith('-'));
+  const [folders, rest] = first < 0 ? [given, []] : [given.slice(0, first), given.slice(first)];
+  return [
+    ...configuration,
+    ...(folders.length === 0 ? [] : ['--set', `optimizers=${JSON.stringify(folders)}`]),
+    ...rest,
+  ];
 }

@@ -91,10 +91,14 @@ export function checkRule({ source, path }: Place, value: Json, rule: readonly J
 
 const isChoices = (rule: readonly Json[] | Limits): rule is readonly Json[] => Array.isArray(rule);
 
+const isListOfTexts = (schema: Json): boolean =>
+  Array.isArray(schema) && (schema.length === 0 || typeof schema[0] === 'string');
+
 /**
  * The value that a text on the command line stands for: itself where the default is a string, else JSON.
  *
- * Where the default is null, text that isn't JSON is a string.
+ * Where the default is null, text that isn't JSON is a string. Lists of texts need no quotes, which Nx takes out of what it
+ * passes on: `a,b` and `[a,b]` are `["a","b"]`.
  * @throws {ConfigError} when the text isn't JSON
  */
 export function parseValue(place: Place, text: string, schema: Json): Json {
@@ -103,7 +107,8 @@ export function parseValue(place: Place, text: string, schema: Json): Json {
     return JSON.parse(text) as Json;
   } catch {
     if (schema === null) return text;
-    if (Array.isArray(schema) && typeof schema[0] === 'string' && /^[^[\]{}"]*$/.test(text)) return text.split(',');
+    const names = isListOfTexts(schema) ? /^(?:\[([^[\]{}"]+)\]|([^[\]{}"]*))$/.exec(text) : null;
+    if (names) return (names[1] ?? names[2]!).split(',').map((name) => name.trim());
     const hint = Array.isArray(schema) ? '; write a list as JSON, e.g. [1,2]' : '';
     const { source, path } = place;
     throw new ConfigError(
