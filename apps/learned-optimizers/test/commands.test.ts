@@ -102,6 +102,16 @@ describe('meta-train', () => {
     for (const [name, { data }] of Object.entries(before!))
       data.forEach((x, i) => expect(after![name]!.data[i]).toBeCloseTo(x, 6));
   });
+  test('begins as `metaTrain` draws it, so that the commands of shipped optimizers make them again', async () => {
+    const still = { ...mini, 'outer.steps': 1, 'outer.rate': 1e-9, 'outer.warmUp': 0 };
+    const { code, stderr } = await run(metaTraining, 'begun', still);
+    expect(code, stderr).toBe(0);
+    const stream = RandomStream.fromSeed(0).split('meta-train').split('meta');
+    const drawn = createOptimizer('adafac-mlp-lopt', mlp({ sizes: [16, 6, 10] })).initialize(stream);
+    const { meta } = loadOptimizer(onlyRun(join(folder, 'begun')));
+    for (const [name, { data }] of Object.entries(drawn))
+      data.forEach((x, i) => expect(meta[name]!.data[i], name).toBeCloseTo(x, 6));
+  });
   test('begins a hybrid with a trained MLP, and its own layer as it is drawn', async () => {
     const path = join(folder, 'mlp');
     const network = mlp({ sizes: [16, 6, 10] });

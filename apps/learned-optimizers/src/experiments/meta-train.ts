@@ -143,6 +143,7 @@ async function run(context: RunContext) {
   context.say(
     `${optimizer.kind}, ${made.metaParameterCount.toLocaleString('en')} meta-parameters, ${estimator.kind}, on ${tasks.map(({ name }) => name).join('; ')}`,
   );
+  const stream = context.stream.split('meta-train');
   // A hybrid begins with the MLP of a trained mlp-lopt, and its own layer as it is drawn.
   const begun = settings.from === '' ? {} : loadOptimizer(settings.from).meta;
   let progress: ReturnType<RunContext['progress']> | undefined;
@@ -154,9 +155,10 @@ async function run(context: RunContext) {
     estimator: estimator.kind,
     estimatorSettings: estimator.settings,
     outer,
-    stream: context.stream.split('meta-train'),
+    stream,
     stage: context,
-    meta: { ...made.initialize(context.stream.split('meta')), ...begun },
+    // As `metaTrain` draws it, where nothing is given.
+    meta: { ...made.initialize(stream.split('meta')), ...begun },
     onStep: (point) => {
       progress ??= context.progress({
         label: 'meta-train',
